@@ -1,0 +1,249 @@
+"""Finding and the other JSON documents that leave the box: the published contract.
+
+The JSON Schemas in `configs/schema/` are generated from these types (`edge schema`), and a test
+keeps them in step. What the model wrote only ever lands in `answer`, `summary`, `objects`, `texts`
+and `spatial_relations`; severity, topic and state never depend on it.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+import uuid
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+FINDING_SCHEMA: Final = "edge.finding/1"
+INFO_SCHEMA: Final = "edge.info/1"
+STATS_SCHEMA: Final = "edge.stats/1"
+RULE_SCHEMA: Final = "edge.rule/1"
+REPLY_SCHEMA: Final = "edge.reply/1"
+
+FindingType = Literal["new", "update", "end"]
+FindingStatus = Literal["ok", "analysis_failed", "stale"]
+VerdictWord = Literal["yes", "no", "unsure"]
+StateWord = Literal["on", "off", "unknown"]
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+BoxTuple = tuple[Fraction, Fraction, Fraction, Fraction]
+ShortText = Annotated[str, Field(max_length=2000)]
+ListedText = Annotated[str, Field(max_length=200)]
+Milliseconds = Annotated[float, Field(ge=0)]
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, serialize_by_alias=True, validate_by_name=True
+    )
+
+
+class TriggerReport(_Document):
+    """Why the sampler chose the frame."""
+
+    kind: Literal["motion", "scene", "tamper", "periodic", "command"]
+    phase: Literal["peak", "after"] | None = None
+    score: Fraction
+    boxes: list[BoxTuple] = Field(description="x1, y1, x2, y2 as fractions of the frame")
+    detail: str = ""
+
+
+class VerdictReport(_Document):
+    """What one rule made of the keyframe, and the state it is in after it."""
+
+    rule: str
+    answer: ShortText = Field(description="most probable option, or the text read")
+    probability: Fraction
+    probabilities: dict[str, Fraction] = Field(default_factory=dict)
+    verdict: VerdictWord
+    state: StateWord
+    since: str | None = Field(default=None, description="RFC 3339, when the state was entered")
+    changed: bool = Field(default=False, description="whether this keyframe moved the state")
+    alert: bool = Field(
+        default=False, description="the state went on and the rule's cooldown allows telling"
+    )
+
+
+class FrameReport(_Document):
+    """The picture."""
+
+    width: int
+    height: int
+    sharpness: float
+    snapshot: str | None = Field(default=None, description="id of the stored JPEG, if one is kept")
+
+
+class ViewReport(_Document):
+    """A part of the picture that the model was shown, and its size as fed."""
+
+    box: BoxTuple
+    width: int
+    height: int
+
+
+class ModelReport(_Document):
+    """Which model answered."""
+
+    name: str
+    precision: str
+    untrained: bool = Field(default=False, description="random weights: the answers mean nothing")
+
+
+class TimingReport(_Document):
+    """Where the time went."""
+
+    queue_ms: Milliseconds = 0
+    vision_ms: Milliseconds = 0
+    prefill_ms: Milliseconds = 0
+    decode_ms: Milliseconds = 0
+    total_ms: Milliseconds = 0
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+
+
+class Finding(_Document):
+    """What is published about one keyframe: `new` at the trigger, `update` with verdicts, `end`.
+
+    The three share one id. `seq` counts a camera's messages without gaps, across restarts.
+    """
+
+    schema_: Literal["edge.finding/1"] = Field(default=FINDING_SCHEMA, alias="schema")
+    id: str = Field(description="UUIDv7, the same for new, update and end")
+    seq: int = Field(ge=0)
+    type: FindingType
+    status: FindingStatus = "ok"
+    reason: str = Field(default="", description="why the status is not ok")
+    node: str
+    camera: str
+    time: str = Field(description="RFC 3339, when the frame was captured")
+    ts: float = Field(description="the same as seconds since 1970")
+    trigger: TriggerReport
+    zones: list[str]
+    verdicts: list[VerdictReport] = Field(default_factory=list)
+    summary: ShortText = ""
+    objects: list[ListedText] = Field(default_factory=list, max_length=32)
+    texts: list[ListedText] = Field(default_factory=list, max_length=32)
+    spatial_relations: list[ListedText] = Field(default_factory=list, max_length=32)
+    severity: Annotated[int, Field(ge=0, le=2)] = 0
+    frame: FrameReport
+    views: list[ViewReport] = Field(default_factory=list)
+    model: ModelReport | None = None
+    timing: TimingReport = TimingReport()
+    reused: bool = False
+    superseded: str | None = Field(
+        default=None, description="id of the newer finding that took this one's place"
+    )
+    covers_from: str | None = Field(
+        default=None,
+        description="RFC 3339: start of the time span, with superseded keyframes merged",
+    )
+
+
+def new_finding_id() -> str:
+    """A UUIDv7 (RFC 9562): 48 bits of Unix milliseconds, then random bits; sorts by time."""
+    value = (time.time_ns() // 1_000_000 & (1 << 48) - 1) << 80 | secrets.randbits(80)
+    value = value & ~(0xF << 76) | 7 << 76
+    value = value & ~(0x3 << 62) | 2 << 62
+    return str(uuid.UUID(int=value))
+
+
+class KeyframeCounts(_Document):
+    """`keyframes = analysed + reused + superseded + stale + failed + waiting`, at all times."""
+
+    keyframes: int = 0
+    analysed: int = 0
+    reused: int = 0
+    superseded: int = 0
+    stale: int = 0
+    failed: int = 0
+    waiting: int = Field(default=0, description="in a waiting slot, or with the analyzer now")
+    unasked: int = Field(
+        default=0, description="reported without asking the model; not counted in keyframes"
+    )
+
+
+class CameraStats(_Document):
+    """One camera since the daemon started."""
+
+    state: str
+    fps: float = Field(description="frames received a second over the last minute")
+    frames: int
+    reconnects: int
+    restarts: int = Field(description="times the camera's process was replaced")
+    last_frame_age_s: float | None
+    last_error: str = ""
+    counts: KeyframeCounts
+
+
+class OutboxStats(_Document):
+    """Messages on their way to the broker."""
+
+    connected: bool
+    pending: int
+    in_flight: int
+    published: int
+    dropped_age: int
+    dropped_size: int
+    oldest_age_s: float | None
+
+
+class Stats(_Document):
+    """Published each minute on `{prefix}/{node}/stats`."""
+
+    schema_: Literal["edge.stats/1"] = Field(default=STATS_SCHEMA, alias="schema")
+    node: str
+    time: str
+    uptime_s: float
+    counts: KeyframeCounts
+    cameras: dict[str, CameraStats]
+    outbox: OutboxStats
+    analyzer: str = Field(description="loading | ready | busy | failed")
+    analyzer_restarts: int
+    analysis_ms_median: float | None
+    keyframes_per_hour_budget: int | None = Field(
+        description="keyframes an hour this box can analyse at its measured speed"
+    )
+    rss_mb: dict[str, float] = Field(description="resident memory of each process")
+
+
+class Info(_Document):
+    """Published retained on `{prefix}/{node}/info`."""
+
+    schema_: Literal["edge.info/1"] = Field(default=INFO_SCHEMA, alias="schema")
+    node: str
+    version: str
+    model: ModelReport | None
+    finding_schema: str = FINDING_SCHEMA
+    cameras: list[str]
+    rules: list[str]
+
+
+class RuleAttributes(_Document):
+    """Published retained on `{prefix}/{node}/{camera}/rule/{rule}/attributes`."""
+
+    schema_: Literal["edge.rule/1"] = Field(default=RULE_SCHEMA, alias="schema")
+    rule: str
+    camera: str
+    state: StateWord
+    since: str | None
+    answer: ShortText = ""
+    probability: Fraction | None = None
+    verdict: VerdictWord | None = None
+    severity: Annotated[int, Field(ge=0, le=2)] = 0
+    finding: str | None = Field(default=None, description="id of the finding that last moved it")
+    pending_since: str | None = Field(
+        default=None, description="since when the condition holds without `for` having passed"
+    )
+
+
+class AskReply(_Document):
+    """The answer to a question asked over MQTT."""
+
+    schema_: Literal["edge.reply/1"] = Field(default=REPLY_SCHEMA, alias="schema")
+    id: str
+    camera: str
+    question: ShortText
+    answer: ShortText = ""
+    probability: Fraction | None = None
+    probabilities: dict[str, Fraction] = Field(default_factory=dict)
+    error: str = ""
