@@ -1,1 +1,1 @@
-"""See DESIGN."""
+"""The running service: processes, scheduling, supervision, reload. Wires the stages together."""

@@ -1,0 +1,115 @@
+"""The daemon's side of the analyzer process: one request at a time, a hard deadline, replacement.
+
+Decides by the times it is given. What becomes of the job when its analyzer dies is the service's
+business; this only tells that it died.
+"""
+
+from __future__ import annotations
+
+import logging
+import statistics
+from collections import deque
+from collections.abc import Callable
+from typing import Literal
+
+from edge.daemon.analyzer_process import AnalyzerPlan
+from edge.daemon.child import Child
+from edge.daemon.messages import EngineReady, Stop
+from edge.daemon.slot import Slot
+from edge.questions import AnalysisRequest, ModelInfo
+
+log = logging.getLogger(__name__)
+
+LOAD_DEADLINE_S = 300.0  # a first start compiles the model: 63 s seen on an N100
+DEADLINE_MARGIN_S = 10.0  # on top of an analysis's own deadline, before the process is killed
+SPEED_WINDOW = 50  # analyses that the measured speed is the median of
+
+AnalyzerWord = Literal["loading", "ready", "busy", "failed"]
+
+
+class AnalyzerHost:
+    """What is known of the analyzer, and the slot its process runs in."""
+
+    def __init__(self, plan: AnalyzerPlan, spawn: Callable[[AnalyzerPlan, int], Child]) -> None:
+        self.plan = plan
+        self.slot = Slot("analyzer", lambda generation: spawn(self.plan, generation))
+        self.state: AnalyzerWord = "loading"
+        self.info: ModelInfo | None = None
+        self.last_error = ""
+        self._deadline_mono_s = 0.0
+        self._spent_ms: deque[float] = deque(maxlen=SPEED_WINDOW)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a request can be submitted now."""
+        return self.state == "ready"
+
+    def check(self, now_mono_s: float) -> None:
+        """Start the process when it is due; kill one that is past its deadline."""
+        if self.slot.start_if_due(now_mono_s):
+            self.state = "loading"
+            self._deadline_mono_s = now_mono_s + LOAD_DEADLINE_S
+            return
+        is_late = self.state in ("loading", "busy") and now_mono_s > self._deadline_mono_s
+        if is_late and self.slot.kill():
+            self.last_error = f"{self.state} past its deadline; its process is replaced"
+            log.error("analyzer: %s", self.last_error)
+
+    def submit(self, request: AnalysisRequest, now_mono_s: float) -> None:
+        """Send a request; the analyzer is busy until `done` or `gone`."""
+        if self.slot.child is None or not self.is_ready:
+            raise RuntimeError(f"the analyzer is {self.state}")
+        self.state = "busy"
+        self._deadline_mono_s = now_mono_s + request.deadline_s + DEADLINE_MARGIN_S
+        self.slot.child.send(request)
+
+    def ready(self, message: EngineReady) -> None:
+        """The model is loaded."""
+        self.state = "ready"
+        self.info = message.info
+        self.last_error = ""
+        log.info(
+            "analyzer: %s (%s, %.0f M parameters) ready after %.1f s",
+            message.info.name,
+            message.info.precision,
+            message.info.parameters_m,
+            message.load_s,
+        )
+
+    def failed(self, error: str) -> None:
+        """The model could not be loaded; the process ends by itself."""
+        self.last_error = error
+        log.error("analyzer: %s", error)
+
+    def done(self) -> None:
+        """The request's answer has come."""
+        self.state = "ready"
+
+    def spent(self, milliseconds: float) -> None:
+        """Count a whole keyframe's analysis for the measured speed."""
+        self._spent_ms.append(milliseconds)
+
+    def gone(self, exitcode: int | None, now_mono_s: float) -> None:
+        """The process has ended: a new one is started later."""
+        self.state = "failed"
+        self.slot.gone(exitcode, now_mono_s)
+
+    def replace_plan(self, plan: AnalyzerPlan) -> None:
+        """Load another model, or the same with other settings: the process is replaced."""
+        self.plan = plan
+        self.slot.replace()
+
+    def stop(self) -> None:
+        """Ask the process to end and start no other."""
+        self.slot.rest()
+        if self.slot.child is not None:
+            self.slot.child.send(Stop())
+
+    def median_ms(self) -> float | None:
+        """Median time of a keyframe's analysis; None before the first."""
+        return statistics.median(self._spent_ms) if self._spent_ms else None
+
+    def keyframes_per_hour(self) -> int | None:
+        """How many keyframes an hour this box can analyse at the measured speed."""
+        median = self.median_ms()
+        return int(3_600_000 / median) if median else None

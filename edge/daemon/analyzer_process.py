@@ -1,0 +1,62 @@
+"""The body of the analyzer process: loads the model, answers one request at a time.
+
+Runs at lower CPU priority than the camera processes, so that cameras stay live while it computes.
+The daemon kills and replaces it when an analysis runs past its hard deadline.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import signal
+import time
+from dataclasses import dataclass
+
+from edge.daemon.child import ParentConnection, serve_commands
+from edge.daemon.messages import Analysed, AnalysisRefused, EngineFailed, EngineReady, Stop
+from edge.errors import AnalysisFailed, EdgeError
+from edge.logs import start_logging
+from edge.questions import AnalysisRequest
+from edge.vlm.engine import Engine, open_engine
+from edge.vlm.settings import EngineSettings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyzerPlan:
+    """Everything the analyzer process needs to know; equal plans need no restart."""
+
+    engine: EngineSettings
+    nice: int = 10
+    log_level: str = "INFO"
+
+
+def run_analyzer(pipe: ParentConnection, plan: AnalyzerPlan) -> None:
+    """Process body: ends on Stop, when the parent is gone, or when the model cannot be loaded."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    start_logging(plan.log_level)
+    os.nice(plan.nice)
+    requests: queue.SimpleQueue[object] = queue.SimpleQueue()
+    serve_commands(pipe, requests.put)
+    started = time.monotonic()
+    try:
+        engine = open_engine(plan.engine)
+    except EdgeError as error:
+        pipe.send(EngineFailed(str(error)))
+        return
+    with engine:
+        pipe.send(EngineReady(engine.info, time.monotonic() - started))
+        while not isinstance(request := requests.get(), Stop):
+            if isinstance(request, AnalysisRequest):
+                pipe.send(_analyse(engine, request))
+
+
+def _analyse(engine: Engine, request: AnalysisRequest) -> Analysed | AnalysisRefused:
+    try:
+        return Analysed(engine.analyze(request))
+    except AnalysisFailed as error:
+        return AnalysisRefused(request.id, str(error), retry=True)
+    except EdgeError as error:
+        return AnalysisRefused(request.id, str(error), retry=False)

@@ -1,0 +1,150 @@
+"""The body of a camera's process: capture -> sampler -> keyframes to the daemon.
+
+Knows no other camera, no model and no broker. Everything that can hang in native code hangs here,
+and the daemon replaces this process when its heartbeat stops.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import signal
+import threading
+import time
+from dataclasses import dataclass, replace
+
+from edge.capture.reader import CameraState, read_camera
+from edge.capture.settings import SourceSettings
+from edge.daemon.child import ParentConnection, serve_commands
+from edge.daemon.messages import (
+    CameraStatus,
+    Heartbeat,
+    KeyframeTaken,
+    MotionChanged,
+    SetSensitivity,
+    Stop,
+    TakeKeyframe,
+)
+from edge.daemon.openers import openers_for
+from edge.frames import Frame
+from edge.logs import start_logging
+from edge.sampler.sampler import Sampler
+from edge.sampler.settings import SamplerSettings
+
+log = logging.getLogger(__name__)
+
+BEAT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class CameraPlan:
+    """Everything a camera's process needs to know; equal plans need no restart."""
+
+    source: SourceSettings
+    sampler: SamplerSettings
+    log_level: str = "INFO"
+
+    @property
+    def camera(self) -> str:
+        """The camera's name."""
+        return self.source.camera
+
+
+def run_camera(pipe: ParentConnection, plan: CameraPlan) -> None:
+    """Process body: ends on Stop, when the parent is gone, or when an unlooped file has ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    start_logging(plan.log_level)
+    loop = _CameraLoop(pipe, plan)
+    serve_commands(pipe, loop.take_command)
+    try:
+        loop.run()
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # the daemon is gone
+    except Exception:
+        log.exception("%s: the camera process failed", plan.camera)
+        raise
+
+
+class _CameraLoop:
+    """Reads frames, steps the sampler, tells the daemon."""
+
+    def __init__(self, pipe: ParentConnection, plan: CameraPlan) -> None:
+        self._pipe = pipe
+        self._plan = plan
+        self._commands: queue.SimpleQueue[object] = queue.SimpleQueue()
+        self._stop = threading.Event()
+        self._sampler = Sampler(plan.sampler)
+        self._frames = 0
+        self._beat_mono_s = float("-inf")
+        self._moving = False
+        self._tamper = ""
+        self._facts = Heartbeat(0, 0, "", 0, 0, None)
+
+    def take_command(self, command: object) -> None:
+        """Called in the commands thread."""
+        if isinstance(command, Stop):
+            self._stop.set()
+        self._commands.put(command)
+
+    def run(self) -> None:
+        """Until told to stop or the source has ended."""
+        frames = read_camera(
+            self._plan.source,
+            on_state=self._tell_state,
+            wait=self._wait,
+            openers=openers_for(self._plan.source.url),
+        )
+        for frame in frames:
+            if self._stop.is_set():
+                return
+            self._frames += 1
+            self._step(frame)
+            self._beat(frame)
+        for keyframe in self._sampler.flush():
+            self._pipe.send(KeyframeTaken(keyframe))
+        self._tell_motion(moving=False)
+
+    def _step(self, frame: Frame) -> None:
+        self._obey(frame)
+        for keyframe in self._sampler.step(frame):
+            self._pipe.send(KeyframeTaken(keyframe))
+        self._tell_motion(moving=self._sampler.is_moving)
+        if self._sampler.tamper != self._tamper:
+            self._tamper = self._sampler.tamper
+            self._pipe.send(CameraStatus("frozen" if self._tamper == "frozen" else "online"))
+
+    def _obey(self, frame: Frame) -> None:
+        while not self._commands.empty():
+            match self._commands.get():
+                case TakeKeyframe(token):
+                    self._pipe.send(KeyframeTaken(self._sampler.take(frame, "command"), token))
+                case SetSensitivity(sensitivity):
+                    changed = replace(self._plan.sampler, sensitivity=sensitivity)
+                    self._sampler = Sampler(changed)
+
+    def _tell_motion(self, *, moving: bool) -> None:
+        if moving != self._moving:
+            self._moving = moving
+            self._pipe.send(MotionChanged(moving))
+
+    def _tell_state(self, state: CameraState) -> None:
+        self._pipe.send(CameraStatus(state.word, state.error, state.retry_in_s))
+        if state.word != "online":
+            self._tell_motion(moving=False)
+
+    def _wait(self, seconds: float) -> bool:
+        """Wait between two attempts; True if the camera is to stop."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and not self._stop.is_set():
+            self._beat(None)
+            self._stop.wait(min(left, BEAT_S))
+        return self._stop.is_set()
+
+    def _beat(self, frame: Frame | None) -> None:
+        now = time.monotonic()
+        if now - self._beat_mono_s < BEAT_S:
+            return
+        self._beat_mono_s = now
+        if frame is not None:
+            self._facts = replace(self._facts, width_px=frame.width_px, height_px=frame.height_px)
+        self._pipe.send(replace(self._facts, frames=self._frames))

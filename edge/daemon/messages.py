@@ -1,0 +1,101 @@
+"""What the daemon's processes say to each other over their pipes. Plain dataclasses, pickled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from edge.frames import Keyframe
+from edge.questions import AnalysisResult, ModelInfo
+
+CameraWord = Literal["starting", "online", "offline", "stalled", "frozen", "ended", "disabled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """A camera process's capture loop is alive. Sent at least once a second while it can."""
+
+    frames: int  # received since the process started
+    dropped: int
+    codec: str
+    width_px: int
+    height_px: int
+    gop_frames: int | None  # frames between I-frames, once known
+
+
+@dataclass(frozen=True, slots=True)
+class CameraStatus:
+    """A camera's source changed state. `error` is fit to publish: no password in it."""
+
+    state: CameraWord
+    error: str = ""
+    retry_in_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MotionChanged:
+    """Movement began or ended."""
+
+    moving: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeyframeTaken:
+    """The sampler chose a frame; `token` names the request if it was asked for."""
+
+    keyframe: Keyframe
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeKeyframe:
+    """To a camera process: hand over the next frame as a keyframe."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetSensitivity:
+    """To a camera process: 0..1."""
+
+    sensitivity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """To any child: end cleanly now."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineReady:
+    """The analyzer has loaded its model and warmed up."""
+
+    info: ModelInfo
+    load_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFailed:
+    """The analyzer could not load its model and ends; trying again at once would not help."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Analysed:
+    """One analysis is done."""
+
+    result: AnalysisResult
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisRefused:
+    """One analysis failed; the analyzer goes on. `retry` is false where it would fail again."""
+
+    id: str
+    error: str
+    retry: bool
+
+
+FromCamera = Heartbeat | CameraStatus | MotionChanged | KeyframeTaken
+FromAnalyzer = EngineReady | EngineFailed | Analysed | AnalysisRefused

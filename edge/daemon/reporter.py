@@ -1,0 +1,176 @@
+"""Turns what happened into findings and hands them to the store, then to the broker.
+
+A finding is on disk together with its outbox row before anything is published. While the disk
+refuses (full, read-only) findings wait here in order, up to a bound, and are written when it works again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from edge.errors import StoreError
+from edge.findings import (
+    Finding,
+    FindingType,
+    FrameReport,
+    TimingReport,
+    TriggerReport,
+    ViewReport,
+    new_finding_id,
+)
+from edge.frames import Keyframe
+from edge.mqtt.publisher import Publisher
+from edge.mqtt.topics import Topics
+from edge.questions import Timing, View
+from edge.store.outbox import OutboxMessage
+from edge.store.store import Store
+
+log = logging.getLogger(__name__)
+
+MAX_UNWRITTEN = 2000  # finding messages held in memory while the disk refuses; about 4 MB
+
+
+class Reporter:
+    """Opens, updates and ends findings."""
+
+    def __init__(self, node: str, store: Store, publisher: Publisher, topics: Topics) -> None:
+        self.dropped = 0  # finding messages lost because the disk refused for too long
+        self._node = node
+        self._store = store
+        self._publisher = publisher
+        self._topics = topics
+        self._open: dict[str, Finding] = {}
+        self._unwritten: deque[Finding] = deque()
+        self._disk_refuses = False
+
+    def open(self, keyframe: Keyframe, *, snapshot: bool) -> Finding:
+        """Publish `new` for a keyframe; the returned finding's id stays until its end."""
+        finding_id = new_finding_id()
+        finding = Finding(
+            id=finding_id,
+            seq=0,
+            type="new",
+            node=self._node,
+            camera=keyframe.camera,
+            time=rfc3339(keyframe.captured_at),
+            ts=keyframe.captured_at.timestamp(),
+            trigger=TriggerReport(
+                kind=keyframe.trigger,
+                phase=keyframe.phase,
+                score=round(keyframe.score, 3),
+                boxes=[_rounded(box.as_tuple()) for box in keyframe.boxes],
+                detail=keyframe.detail,
+            ),
+            zones=list(keyframe.zones),
+            frame=FrameReport(
+                width=keyframe.width_px,
+                height=keyframe.height_px,
+                sharpness=round(keyframe.sharpness, 1),
+                snapshot=finding_id if snapshot else None,
+            ),
+        )
+        self._open[finding_id] = finding
+        self._write(finding)
+        return finding
+
+    def update(self, finding_id: str, changes: Mapping[str, object]) -> None:
+        """Publish `update` with some fields changed."""
+        self._open[finding_id] = self._next(finding_id, "update", changes)
+        self._write(self._open[finding_id])
+
+    def end(self, finding_id: str, changes: Mapping[str, object]) -> Finding:
+        """Publish `end`; the finding is final and becomes the camera's `last`."""
+        finding = self._next(finding_id, "end", changes)
+        del self._open[finding_id]
+        self._write(finding)
+        return finding
+
+    def end_abandoned(self) -> int:
+        """End the findings that an earlier run of the daemon left open; how many there were."""
+        abandoned = self._store.open_findings()
+        for finding in abandoned:
+            self._open[finding.id] = finding
+            self.end(
+                finding.id,
+                {"status": "analysis_failed", "reason": "the daemon stopped before its analysis"},
+            )
+        return len(abandoned)
+
+    def flush(self) -> None:
+        """Write what waits, in order; stops quietly at the first refusal."""
+        while self._unwritten:
+            finding = self._unwritten[0]
+            try:
+                written = self._record(finding)
+            except StoreError as error:
+                if not self._disk_refuses:
+                    log.error("%s; findings wait in memory", error)
+                self._disk_refuses = True
+                return
+            self._unwritten.popleft()
+            if self._disk_refuses:
+                log.warning("the store works again")
+                self._disk_refuses = False
+            if written.type == "end":
+                self._publisher.publish_state(
+                    self._topics.last(written.camera), written.model_dump_json().encode()
+                )
+
+    @property
+    def num_unwritten(self) -> int:
+        """Finding messages that wait for the disk."""
+        return len(self._unwritten)
+
+    def _write(self, finding: Finding) -> None:
+        self._unwritten.append(finding)
+        if len(self._unwritten) > MAX_UNWRITTEN:
+            self._unwritten.popleft()
+            self.dropped += 1
+        self.flush()
+
+    def _record(self, finding: Finding) -> Finding:
+        numbered = finding.model_copy(update={"seq": self._store.next_seq(finding.camera)})
+        message = OutboxMessage(
+            camera=finding.camera,
+            topic=self._topics.finding(finding.camera),
+            payload=numbered.model_dump_json().encode(),
+        )
+        self._store.record(numbered, [message])
+        return numbered
+
+    def _next(self, finding_id: str, kind: FindingType, changes: Mapping[str, object]) -> Finding:
+        before = self._open[finding_id].model_dump()
+        return Finding.model_validate({**before, **changes, "type": kind})
+
+
+def rfc3339(moment: datetime) -> str:
+    """UTC with milliseconds, as `2026-01-31T12:00:00.123Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def timing_report(queue_ms: float, timings: list[Timing]) -> TimingReport:
+    """The sum of an analysis's parts, rounded for reading."""
+    return TimingReport(
+        queue_ms=round(queue_ms, 1),
+        vision_ms=round(sum(t.vision_ms for t in timings), 1),
+        prefill_ms=round(sum(t.prefill_ms for t in timings), 1),
+        decode_ms=round(sum(t.decode_ms for t in timings), 1),
+        total_ms=round(sum(t.total_ms for t in timings), 1),
+        prompt_tokens=sum(t.prompt_tokens for t in timings),
+        output_tokens=sum(t.output_tokens for t in timings),
+    )
+
+
+def view_report(view: View) -> ViewReport:
+    """What the model was shown, for publication."""
+    return ViewReport(box=_rounded(view.box.as_tuple()), width=view.width_px, height=view.height_px)
+
+
+def _rounded(
+    box: tuple[float, float, float, float],
+) -> tuple[float, float, float, float]:
+    x1, y1, x2, y2 = (round(value, 4) for value in box)
+    return x1, y1, x2, y2

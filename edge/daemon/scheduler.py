@@ -1,0 +1,188 @@
+"""Which job the analyzer does next, which ones give way, and an exact account of all of them.
+
+Pure: time is an argument, nothing here touches a process or a file. The service offers jobs, takes
+the next one when the analyzer is free and reports how it ended. At all times, for every camera:
+
+    keyframes = analysed + reused + superseded + stale + failed + waiting
+
+| queue                    | bound       | when full                                           |
+|--------------------------|-------------|-----------------------------------------------------|
+| a camera's waiting slots | 2 keyframes | an older similar or less urgent one is superseded   |
+| user questions           | 8           | refused: `offer_user` returns False                 |
+| with the analyzer        | 1 job       | `take` returns None                                 |
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Literal
+
+from edge.daemon.jobs import Job, is_similar
+from edge.findings import KeyframeCounts
+
+Outcome = Literal["analysed", "reused", "failed"]
+
+WAITING_SLOTS = 2
+MAX_USER_JOBS = 8
+STALE_AFTER_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """`job` gave way to `by` and will not be analysed."""
+
+    job: Job
+    by: Job
+
+
+class Scheduler:
+    """Waiting slots, order of service and accounting for all cameras."""
+
+    def __init__(self, *, stale_after_s: float = STALE_AFTER_S) -> None:
+        self._stale_after_s = stale_after_s
+        self._slots: dict[str, list[Job]] = {}
+        self._user: deque[Job] = deque()
+        self._running: Job | None = None
+        self._served_mono_s: dict[str, float] = {}
+        self._counts: dict[str, KeyframeCounts] = {}
+
+    @property
+    def running(self) -> Job | None:
+        """The job that the analyzer has now."""
+        return self._running
+
+    @property
+    def num_waiting(self) -> int:
+        """Jobs in waiting slots and user questions, without the running one."""
+        return sum(len(slots) for slots in self._slots.values()) + len(self._user)
+
+    def offer(self, job: Job) -> list[Superseded]:
+        """Queue a keyframe's job; returns the jobs that will not be analysed because of it.
+
+        The newest wins its place, except against jobs that are all more urgent than itself: then it
+        is superseded itself.
+        """
+        self._count(job.camera, keyframes=1, waiting=1)
+        slots = self._slots.setdefault(job.camera, [])
+        if len(slots) < WAITING_SLOTS:
+            slots.append(job)
+            return []
+        victim = _victim(slots, job)
+        self._count(job.camera, waiting=-1, superseded=1)
+        if victim is None:
+            return [Superseded(job, by=slots[-1])]
+        slots.remove(victim)
+        slots.append(job.merged_with(victim))
+        return [Superseded(victim, by=job)]
+
+    def offer_user(self, job: Job) -> bool:
+        """Queue a user's question; False if too many wait already."""
+        if len(self._user) >= MAX_USER_JOBS:
+            return False
+        self._user.append(job)
+        return True
+
+    def drop_stale(self, now_mono_s: float) -> list[Job]:
+        """Remove and return the keyframes that have waited for too long."""
+        dropped = []
+        for camera, slots in self._slots.items():
+            for job in list(slots):
+                if now_mono_s - job.offered_mono_s > self._stale_after_s:
+                    slots.remove(job)
+                    dropped.append(job)
+                    self._count(camera, waiting=-1, stale=1)
+        return dropped
+
+    def take(self, now_mono_s: float) -> Job | None:
+        """The next job, which is then running; None if nothing waits or one is running already.
+
+        Users first, then by urgency; among equals the camera that was served longest ago. A job
+        that has waited half of the stale limit moves up one step, so that a busy camera cannot
+        starve another. Call `drop_stale` before.
+        """
+        if self._running is not None:
+            return None
+        if self._user:
+            self._running = self._user.popleft()
+            return self._running
+        waiting = [job for slots in self._slots.values() for job in slots]
+        if not waiting:
+            return None
+
+        def order(job: Job) -> tuple[int, float, float]:
+            aged = now_mono_s - job.offered_mono_s > self._stale_after_s / 2
+            served = self._served_mono_s.get(job.camera, float("-inf"))
+            return job.urgency - aged, served, job.offered_mono_s
+
+        job = min(waiting, key=order)
+        self._slots[job.camera].remove(job)
+        self._served_mono_s[job.camera] = now_mono_s
+        self._running = job
+        return job
+
+    def retry(self) -> Job:
+        """The running job is to be run once more (its analyzer died); it stays the running one."""
+        job = self._require_running().retried()
+        self._running = job
+        return job
+
+    def finish(self, outcome: Outcome) -> Job:
+        """The running job ended; the analyzer is free again."""
+        job = self._require_running()
+        self._running = None
+        if not job.is_user:
+            self._count(
+                job.camera,
+                waiting=-1,
+                analysed=int(outcome == "analysed"),
+                reused=int(outcome == "reused"),
+                failed=int(outcome == "failed"),
+            )
+        return job
+
+    def count_unasked(self, camera: str) -> None:
+        """Count a keyframe that was reported without asking the model."""
+        self._count(camera, unasked=1)
+
+    def forget(self, camera: str) -> list[Job]:
+        """Remove a camera's waiting jobs (it was removed or changed); they are counted stale."""
+        dropped = self._slots.pop(camera, [])
+        if dropped:
+            self._count(camera, waiting=-len(dropped), stale=len(dropped))
+        return dropped
+
+    def counts(self, camera: str) -> KeyframeCounts:
+        """The account of one camera."""
+        return self._counts.get(camera, KeyframeCounts())
+
+    def total(self) -> KeyframeCounts:
+        """The account of the box, cameras removed since the start included."""
+        fields = KeyframeCounts.model_fields
+        return KeyframeCounts(
+            **{f: sum(getattr(c, f) for c in self._counts.values()) for f in fields}
+        )
+
+    def _count(self, camera: str, **changes: int) -> None:
+        old = self._counts.get(camera, KeyframeCounts())
+        self._counts[camera] = old.model_copy(
+            update={name: getattr(old, name) + change for name, change in changes.items()}
+        )
+
+    def _require_running(self) -> Job:
+        if self._running is None:
+            raise RuntimeError("no job is running")
+        return self._running
+
+
+def _victim(slots: list[Job], new: Job) -> Job | None:
+    """Which waiting job gives way to `new`; None if all are more urgent than it."""
+    may_go = [job for job in slots if job.urgency >= new.urgency]
+    if not may_go:
+        return None
+
+    def order(job: Job) -> tuple[bool, bool, int, float]:
+        asks_more = not job.question_ids <= new.question_ids
+        return asks_more, not is_similar(job, new), -job.urgency, job.offered_mono_s
+
+    return min(may_go, key=order)
