@@ -14,7 +14,9 @@
     │   ├── ModelInvalid          files missing, mismatched or of another architecture
     │   └── AnalysisFailed        one analysis failed or ran past its deadline
     ├── StoreError            the database or the snapshot folder
+    │   └── SnapshotMissing       no snapshot of that id is kept (never was, or aged out)
     └── DeliveryError         MQTT
+        └── CommandRefused        a message that came in and cannot be acted on; `kind` says why
 
 Adapters translate: no exception of av, cv2, openvino, sqlite3 or paho leaves its folder. Messages
 say what, which camera or file, the value found and what is allowed, and never hold a secret.
@@ -103,5 +105,17 @@ class StoreError(EdgeError):
     """The database or the snapshot folder."""
 
 
+class SnapshotMissing(StoreError):
+    """No snapshot of that id is kept."""
+
+
 class DeliveryError(EdgeError):
     """MQTT."""
+
+
+class CommandRefused(DeliveryError):
+    """A message that came in and cannot be acted on. `kind` groups reasons, for logs and counts."""
+
+    def __init__(self, kind: str, reason: str) -> None:
+        self.kind = kind
+        super().__init__(reason)
