@@ -1,0 +1,21 @@
+"""Clock: the times that capture stamps and waits by, in one place so that tests can give their own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """`mono_s` is the monotonic clock, `utc` the aware wall clock, `sleep` blocks for seconds."""
+
+    mono_s: Callable[[], float] = time.monotonic
+    utc: Callable[[], datetime] = _utc_now
+    sleep: Callable[[float], None] = time.sleep
