@@ -1,0 +1,56 @@
+"""Where the sampler looks: masks and zones, as pixels of the luma picture and as names.
+
+Knows nothing of frames or motion; the sampler asks it once per frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.geometry import Box, Polygon
+
+Mask = NDArray[np.uint8]  # (h, w) uint8, 1 where we look, 0 elsewhere
+
+
+def rasterise(polygons: Iterable[Polygon], height_px: int, width_px: int) -> Mask:
+    """(h, w) uint8: 0 inside any of the polygons, 1 elsewhere."""
+    mask = np.ones((height_px, width_px), np.uint8)
+    for polygon in polygons:
+        # fillPoly covers the pixels its corners name, so corners are given by pixel centre.
+        corners = np.array(polygon.points) * (width_px, height_px) - 0.5
+        cv2.fillPoly(mask, [np.round(corners).astype(np.int32)], 0)
+    return mask
+
+
+class LookArea:
+    """A camera's masks, rasterised once per luma size."""
+
+    def __init__(self, masks: tuple[Polygon, ...]) -> None:
+        self._masks = masks
+        self._mask: Mask = np.ones((0, 0), np.uint8)
+        self._num_px = 0
+
+    def mask(self, shape: tuple[int, int]) -> Mask:
+        """(h, w) uint8: 1 where we look. Must not be written to."""
+        if self._mask.shape != shape:
+            self._mask = rasterise(self._masks, *shape)
+            self._num_px = int(np.count_nonzero(self._mask))
+        return self._mask
+
+    @property
+    def num_px(self) -> int:
+        """Number of looked-at pixels at the last asked size."""
+        return self._num_px
+
+
+def zones_touched(
+    zones: tuple[tuple[str, Polygon], ...], boxes: tuple[Box, ...]
+) -> tuple[str, ...]:
+    """Names of the zones that share area with any box; every zone when there are no boxes."""
+    return tuple(
+        name for name, area in zones if not boxes or any(area.overlaps(box) for box in boxes)
+    )

@@ -1,0 +1,170 @@
+"""Where something moves in this picture, against the recent past and the quiet background.
+
+Two references: the picture about 0.4 s ago says what moves now; the background, learned while all
+is quiet and taken anew when the scene comes to rest, fills in the whole of what moves. Knows light
+and noise, but neither keyframes nor when a movement begins or ends.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from edge.sampler.light import LightFit, fitted
+from edge.sampler.look import LookArea, Mask
+from edge.sampler.noise import NoiseModel
+from edge.sampler.regions import Change, Region, find_regions, is_only_light
+from edge.sampler.settings import SamplerSettings
+from edge.sampler.view import View, edge_agreement
+
+_LAG_S = 0.4  # long enough for a walker 20 px high to leave his outline, short against exposure
+_NOISE_SIGMAS = 4.5  # 7e-6 of normal noise lies above: 0.4 pixels of 57,600
+_BACKGROUND_S = 5.0  # time constant of the background where nothing moves
+_REFERENCE_WIDTH_PX = 320  # contour_area is given for this width
+
+# A jump of light keeps the scene's edges (0.41 or more when a lamp replaced infrared on a real
+# corridor camera) or whites them out (energy 0.002 then, 0.03 to 0.5 on ordinary scenes).
+_KEPT_EDGES = 0.35
+_BLANK_ENERGY = 0.01
+_SETTLE_S = 0.6  # exposure control rings after a jump; blind meanwhile
+_RAMP_STEP = 10.0  # grey levels within the lag: light is moving, residuals are doubtful
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """What moves in one picture."""
+
+    regions: list[Region]  # largest first
+    share: float  # of the looked-at pixels, changed against the recent past
+    is_light: bool  # the light jumped; nothing can be said
+
+
+class MotionDetector:
+    """Motion in each picture of one camera; views must come in time order and of one size."""
+
+    def __init__(self, settings: SamplerSettings, look: LookArea) -> None:
+        self._settings = settings
+        self._look = look
+        self._noise = NoiseModel()
+        self._recent: deque[View] = deque()
+        self._background: View | None = None
+        self._blind_until_s = -math.inf
+
+    def rebaseline(self) -> None:
+        """Forget the pictures (not the noise): what comes next is the new normal."""
+        self._recent.clear()
+        self._background = None
+        self._blind_until_s = -math.inf
+
+    def settle(self) -> None:
+        """The scene has come to rest: what it looks like now is the background."""
+        if self._recent:
+            self._background = self._recent[-1]
+
+    def compare(self, view: View, reference: View) -> Change:
+        """What differs between two views, light and noise taken out. Learns nothing."""
+        fit = fitted(view, reference, self._look.mask(view.shape))
+        return self._changed(view, reference, fit)
+
+    def differing(self, view: View, reference: View) -> list[Region]:
+        """Regions that differ between two views, largest first."""
+        change = self.compare(view, reference)
+        found = find_regions(change.mask, change.mask, self._min_area_px(view))
+        return [r for r in found if not is_only_light(r, view, reference, change)]
+
+    def changes_since_background(self, view: View) -> list[Region]:
+        """Regions that differ from the last quiet background, largest first."""
+        if self._background is None:
+            return []
+        return self.differing(view, self._background)
+
+    def step(self, view: View) -> Motion:
+        """Motion in the next picture."""
+        if not self._recent:
+            self._recent.append(view)
+            self._background = view
+            return Motion([], 0.0, is_light=False)
+        previous = self._recent[-1]
+        reference = self._lagged(view.pts_s)
+        look = self._look.mask(view.shape)
+        fit = fitted(view, reference, look)
+        change = self._changed(view, reference, fit)
+        if self._is_light_jump(view, reference, look):
+            self.rebaseline()
+            self._recent.append(view)
+            self._background = view
+            self._blind_until_s = view.pts_s + _SETTLE_S
+            return Motion([], 0.0, is_light=True)
+        self._remember(view)
+        self._noise.learn(change.difference, view.pts_s - previous.pts_s)
+        if view.pts_s < self._blind_until_s:
+            self._background = view
+            return Motion([], 0.0, is_light=True)
+        regions = self._regions(view, reference, change, look)
+        share = cv2.countNonZero(change.mask) / max(1, self._look.num_px)
+        return Motion(regions, share if regions else 0.0, is_light=False)
+
+    def _regions(self, view: View, reference: View, change: Change, look: Mask) -> list[Region]:
+        background = self._background if self._background is not None else reference
+        fit = fitted(view, background, look)
+        since = self._changed(view, background, fit)
+        both = cv2.bitwise_or(change.mask, since.mask)
+        min_area_px = self._min_area_px(view)
+        regions: list[Region] = []
+        if cv2.countNonZero(change.mask) * 2 >= min_area_px:
+            found = find_regions(both, change.mask, min_area_px)
+            regions = [r for r in found if not is_only_light(r, view, reference, change)]
+        self._learn_background(view, background, since, fit, both)
+        return regions
+
+    def _learn_background(
+        self, view: View, background: View, since: Change, fit: LightFit, busy: Mask
+    ) -> None:
+        elapsed_s = view.pts_s - self._recent[-2].pts_s if len(self._recent) > 1 else 0.0
+        rate = 1 - math.exp(-elapsed_s / _BACKGROUND_S)
+        learned = fit.applied_to(background.soft)
+        still = cv2.dilate(busy, np.ones((9, 9), np.uint8)) == 0
+        learned += since.signed * np.float32(rate) * still
+        self._background = View(learned, view.pts_s)
+
+    def _changed(self, view: View, reference: View, fit: LightFit) -> Change:
+        signed = view.soft - fit.applied_to(reference.soft)
+        difference = np.abs(signed)
+        limit = self._noise.sigma(difference)
+        factor = self._settings.strictness
+        limit *= np.float32(_NOISE_SIGMAS * min(max(factor, 0.8), 2.0))
+        floor = self._settings.threshold * factor
+        if fit.step > _RAMP_STEP:
+            floor *= min(2.0, fit.step / _RAMP_STEP)
+        np.maximum(limit, np.float32(floor), out=limit)
+        mask = (difference > limit).astype(np.uint8)
+        mask &= self._look.mask(view.shape)
+        return Change(difference, signed, limit, mask, fit.gain)
+
+    def _is_light_jump(self, view: View, reference: View, look: Mask) -> bool:
+        raw = cv2.absdiff(view.coarse, reference.coarse)
+        seen = cv2.resize(look, (raw.shape[1], raw.shape[0])) > 0
+        num_seen = max(1, int(np.count_nonzero(seen)))
+        changed = np.count_nonzero((raw > self._settings.threshold) & seen)
+        if changed < self._settings.lightning_threshold * num_seen:
+            return False
+        if min(view.edge_energy, reference.edge_energy) < _BLANK_ENERGY:
+            return True
+        return edge_agreement(view, reference) > _KEPT_EDGES
+
+    def _lagged(self, now_s: float) -> View:
+        """The newest view at least the lag old; drops what is older. The oldest one if none is."""
+        while len(self._recent) > 1 and now_s - self._recent[1].pts_s >= _LAG_S - 1e-3:
+            self._recent.popleft()
+        return self._recent[0]
+
+    def _remember(self, view: View) -> None:
+        self._recent.append(view)
+
+    def _min_area_px(self, view: View) -> int:
+        scale = (view.shape[1] / _REFERENCE_WIDTH_PX) ** 2
+        return max(6, round(self._settings.contour_area * self._settings.strictness * scale))

@@ -1,0 +1,299 @@
+"""Sampler: one camera's frames in, the few keyframes worth reading out.
+
+Ties the parts together: motion, movement, the best moment, scene cuts, tamper, the period. Pure:
+time is `frame.pts_s`, nothing is read or written. Called by the camera's process for each frame.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+from edge.frames import Frame, Image, Keyframe, Phase, Trigger
+from edge.geometry import Box
+from edge.sampler.choose import Candidate, Window, candidate, sharpness_of
+from edge.sampler.look import LookArea, zones_touched
+from edge.sampler.motion import Motion, MotionDetector
+from edge.sampler.movement import Movement
+from edge.sampler.periodic import Periodic
+from edge.sampler.quiet import QuietPicture
+from edge.sampler.scene import Cut, SceneDetector
+from edge.sampler.settings import SamplerSettings
+from edge.sampler.signature import Signatures
+from edge.sampler.tamper import TamperDetector
+from edge.sampler.view import View
+
+_MIN_STEP_S = 0.09  # more than 10 pictures a second tell nothing new and cost as much
+_NUM_SIGHTINGS = 4  # frames held back before a movement is sure; each is a decoded picture
+_SPACING_S = 1.5  # between peaks of one movement, at first
+_SPACING_GROWTH = 1.5
+_MAX_SPACING_S = 10.0
+_NEWCOMER_SPACING_S = 0.6
+_RETRY_S = 0.4  # after a near-duplicate
+_WORTH = 0.3  # of the last peak's value, for another peak of the same things
+_SETTLED_FRAMES = 8  # frames held to find the first still one
+
+
+class Sampler:
+    """Chooses keyframes among one camera's frames, offered in order of time.
+
+    `is_moving`, `motion_score` (0..1) and `tamper` ("", covered, black, frozen, moved) describe
+    the last frame.
+    """
+
+    def __init__(self, settings: SamplerSettings) -> None:
+        self._settings = settings
+        self._look = LookArea(settings.mask)
+        self._motion = MotionDetector(settings, self._look)
+        self._scene = SceneDetector(settings.scene_threshold)
+        self._tamper = TamperDetector()
+        self._periodic = Periodic(settings.periodic_s)
+        self._signatures = Signatures()
+        self._quiet = QuietPicture()
+        self._last_s = -math.inf
+        self._shape = (0, 0)
+        self._size_px = (0, 0)
+        self._forget_movement()
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether a movement is going on."""
+        return self._movement.is_moving
+
+    @property
+    def motion_score(self) -> float:
+        """How much moves in the last frame, 0..1."""
+        return self._motion_score
+
+    @property
+    def tamper(self) -> str:
+        """ "" or what is wrong with the picture: covered, black, frozen, moved."""
+        return self._tamper.state
+
+    def step(self, frame: Frame) -> list[Keyframe]:
+        """Look at the next frame; returns the keyframes that it completes, oldest first."""
+        chosen: list[Keyframe] = []
+        if self._is_break(frame):
+            chosen += self._start_anew(frame)
+        if frame.pts_s - self._last_s >= _MIN_STEP_S:
+            view = View.of_luma(frame.luma, frame.pts_s)
+            chosen += self._look_at(frame, view)
+            self._last_s = frame.pts_s
+        if self._periodic.is_due(frame.pts_s):
+            chosen.append(self.take(frame, "periodic"))
+        return chosen
+
+    def flush(self) -> list[Keyframe]:
+        """The stream has ended: hand out what was still waited for."""
+        return self._close_window() if self._movement.is_moving else []
+
+    def take(self, frame: Frame, trigger: Trigger = "command") -> Keyframe:
+        """A keyframe of this very frame, whatever it shows."""
+        view = View.of_luma(frame.luma, frame.pts_s)
+        return self._keyframe(frame, view, trigger, self._motion_score)
+
+    # Streams that break
+
+    def _is_break(self, frame: Frame) -> bool:
+        return (
+            frame.after_gap
+            or frame.pts_s <= self._last_s
+            or frame.luma.shape != self._shape
+            or (frame.width_px, frame.height_px) != self._size_px
+        )
+
+    def _start_anew(self, frame: Frame) -> list[Keyframe]:
+        pending = self.flush()
+        self._motion.rebaseline()
+        self._scene.rebaseline()
+        self._tamper.rebaseline()
+        self._quiet.clear()
+        self._forget_movement()
+        if frame.luma.shape != self._shape:
+            self._signatures.clear()
+        self._shape = frame.luma.shape
+        self._size_px = (frame.width_px, frame.height_px)
+        self._periodic.reanchor(frame.pts_s)
+        self._last_s = -math.inf
+        return pending
+
+    def _forget_movement(self) -> None:
+        self._movement = Movement()
+        self._motion_score = 0.0
+        self._window: Window | None = None
+        self._sightings: deque[Candidate] = deque(maxlen=_NUM_SIGHTINGS)
+        self._settling: deque[tuple[Frame, View]] = deque(maxlen=_SETTLED_FRAMES)
+        self._next_look_s = -math.inf
+        self._last_chosen_s = -math.inf
+        self._spacing_s = _SPACING_S
+        self._last_value = 0.0
+        self._num_peaks = 0
+        self._before: Image | None = None
+        self._touched: tuple[Box, ...] = ()
+
+    # One frame
+
+    def _look_at(self, frame: Frame, view: View) -> list[Keyframe]:
+        chosen: list[Keyframe] = []
+        if self._settings.tamper and self._tamper.step(frame, view, self.is_moving):
+            chosen.append(self._keyframe(frame, view, "tamper", 1.0, detail=self._tamper.state))
+        if self._settings.scene:
+            cut = self._scene.step(frame, view)
+            if cut is not None:
+                return chosen + self._change_scene(cut, view)
+        if self._settings.motion:
+            motion = self._motion.step(view)
+            chosen += self._follow(frame, view, motion)
+        return chosen
+
+    def _change_scene(self, cut: Cut, view: View) -> list[Keyframe]:
+        pending = [k for k in self.flush() if k.pts_s < cut.frame.pts_s]
+        self._motion.rebaseline()
+        self._motion.step(view)
+        self._tamper.rebaseline()
+        self._quiet.clear()
+        self._forget_movement()
+        self._signatures.clear()
+        self._signatures.add(cut.view)
+        return [*pending, self._keyframe(cut.frame, cut.view, "scene", min(1.0, cut.score))]
+
+    def _follow(self, frame: Frame, view: View, motion: Motion) -> list[Keyframe]:
+        now_s = frame.pts_s
+        if motion.is_light:
+            pending = self.flush()
+            self._forget_movement()
+            self._quiet.clear()
+            return pending
+        movement = self._movement
+        tracks = movement.step(motion.regions, now_s)
+        self._motion_score = 0.0
+        seen = candidate(frame, view, motion.regions, tracks) if motion.regions else None
+        if seen is not None:
+            self._motion_score = _score(seen.area_frac)
+        if movement.has_ended:
+            return self._come_to_rest(frame, view)
+        if not movement.is_moving:
+            self._wait(frame, seen, now_s)
+            return []
+        self._settling.append((frame, view))
+        if movement.has_started:
+            self._start(now_s)
+        elif self._window is None and self._wants_another(seen, now_s):
+            self._window = Window(now_s + self._settings.max_window_s, movement.started_s)
+        chosen: list[Keyframe] = []
+        if self._window is not None:
+            if now_s > self._window.closes_s + 1e-3:
+                chosen = self._close_window()
+            elif seen is not None:
+                self._window.offer(seen)
+        return chosen
+
+    def _wait(self, frame: Frame, seen: Candidate | None, now_s: float) -> None:
+        while self._sightings and now_s - self._sightings[0].frame.pts_s > 2.0:
+            self._sightings.popleft()
+        if seen is None:
+            self._quiet.offer(frame)
+        else:
+            self._sightings.append(seen)
+
+    def _start(self, now_s: float) -> None:
+        started_s = self._movement.started_s
+        first = self._sightings[0].frame.pts_s if self._sightings else now_s
+        opened_s = max(started_s, first)
+        self._window = Window(opened_s + self._settings.max_window_s, started_s)
+        for one in self._sightings:
+            if one.frame.pts_s >= started_s - 1e-6:
+                self._window.offer(one)
+        self._sightings.clear()
+        self._before = self._quiet.image_before(started_s)
+
+    def _wants_another(self, seen: Candidate | None, now_s: float) -> bool:
+        if seen is None:
+            return False
+        if any(track.is_newcomer for track in self._movement.newcomers):
+            return now_s - self._last_chosen_s >= _NEWCOMER_SPACING_S
+        return now_s >= self._next_look_s and seen.value >= _WORTH * self._last_value
+
+    def _close_window(self) -> list[Keyframe]:
+        window, self._window = self._window, None
+        if window is None or window.best is None:
+            return []
+        best = window.best
+        now_s = best.frame.pts_s
+        if self._signatures.repeats_any(best.view, best.boxes, self._motion):
+            self._next_look_s = now_s + _RETRY_S
+            return []
+        self._next_look_s = now_s + self._spacing_s
+        if self._num_peaks > 1:
+            self._spacing_s = min(self._spacing_s * _SPACING_GROWTH, _MAX_SPACING_S)
+        self._num_peaks += 1
+        self._last_chosen_s, self._last_value = now_s, best.value
+        self._touched = best.boxes
+        self._signatures.add(best.view)
+        score = _score(best.area_frac)
+        return [self._keyframe(best.frame, best.view, "motion", score, "peak", best.boxes)]
+
+    def _come_to_rest(self, frame: Frame, view: View) -> list[Keyframe]:
+        chosen = self._close_window()
+        still_frame, still_view = self._first_still(frame, view)
+        changed = tuple(r.box for r in self._motion.changes_since_background(still_view))
+        self._motion.settle()
+        self._signatures.set_present(list(changed))
+        boxes = changed or self._touched
+        compared = changed + self._touched
+        if boxes and not self._signatures.repeats_last(still_view, compared, self._motion):
+            self._signatures.add(still_view)
+            score = _score(sum(box.area for box in boxes))
+            chosen.append(self._keyframe(still_frame, still_view, "motion", score, "after", boxes))
+        self._forget_movement()
+        self._quiet.clear()
+        self._quiet.offer(frame)
+        return chosen
+
+    def _first_still(self, frame: Frame, view: View) -> tuple[Frame, View]:
+        """The earliest held frame that already looked like the present one."""
+        earliest = (frame, view)
+        for held in reversed(self._settling):
+            if self._motion.differing(view, held[1]):
+                break
+            earliest = held
+        return earliest
+
+    # Keyframes
+
+    def _keyframe(
+        self,
+        frame: Frame,
+        view: View,
+        trigger: Trigger,
+        score: float,
+        phase: Phase | None = None,
+        boxes: tuple[Box, ...] = (),
+        detail: str = "",
+    ) -> Keyframe:
+        image = frame.image()
+        before = self._before if phase is not None else None
+        if before is not None and before.shape != image.shape:
+            before = None
+        return Keyframe(
+            camera=self._settings.camera,
+            image=image,
+            before=before,
+            pts_s=frame.pts_s,
+            mono_s=frame.mono_s,
+            captured_at=frame.captured_at,
+            seq=frame.seq,
+            trigger=trigger,
+            phase=phase,
+            score=score,
+            boxes=boxes,
+            zones=zones_touched(self._settings.zones, boxes),
+            sharpness=sharpness_of(view, boxes),
+            started_pts_s=self._movement.started_s if phase is not None else frame.pts_s,
+            detail=detail,
+        )
+
+
+def _score(area_frac: float) -> float:
+    """0..1: root of the share of the frame that moves; a quarter of the frame is 1."""
+    return min(1.0, 2.0 * math.sqrt(area_frac))

@@ -1,0 +1,88 @@
+"""Near-duplicates: does a picture show anything that the last keyframes did not?
+
+Compares the part of the picture that matters, light and noise taken out. A thing that has come to
+rest is remembered as present: small gestures inside its box are measured against all of it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge.geometry import Box
+from edge.sampler.motion import MotionDetector
+from edge.sampler.view import View
+
+_SAME_SHARE = 0.12  # of the region; a person's arm is 3 to 6 % of his box, a turn of the body 20 %
+_NUM_KEPT = 3
+_KEPT_S = 30.0
+_INSIDE = 0.7  # share of a box that lies in a present thing's box to belong to it
+_MAX_PRESENT = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    view: View
+    pts_s: float
+
+
+class Signatures:
+    """What the last keyframes showed."""
+
+    def __init__(self) -> None:
+        self._shown: deque[_Shown] = deque(maxlen=_NUM_KEPT)
+        self._present: list[Box] = []
+
+    def clear(self) -> None:
+        """The scene is a new one."""
+        self._shown.clear()
+        self._present.clear()
+
+    def add(self, view: View) -> None:
+        """A keyframe was made of this picture."""
+        self._shown.append(_Shown(view, view.pts_s))
+
+    def set_present(self, boxes: list[Box]) -> None:
+        """These things have come to rest. One that covers half of an old one takes its place."""
+        new = [box for box in boxes if self._context(box) == box]
+        kept = [old for old in self._present if not any(_covers(box, old, 0.5) for box in new)]
+        self._present = [*new, *kept][:_MAX_PRESENT]
+
+    def repeats_any(self, view: View, boxes: tuple[Box, ...], motion: MotionDetector) -> bool:
+        """Whether the boxes look as in one of the last keyframes of the last 30 s."""
+        return any(
+            self._is_same(view, shown.view, boxes, motion)
+            for shown in self._shown
+            if view.pts_s - shown.pts_s <= _KEPT_S
+        )
+
+    def repeats_last(self, view: View, boxes: tuple[Box, ...], motion: MotionDetector) -> bool:
+        """Whether the boxes look as in the last keyframe."""
+        return bool(self._shown) and self._is_same(view, self._shown[-1].view, boxes, motion)
+
+    def _is_same(
+        self, view: View, shown: View, boxes: tuple[Box, ...], motion: MotionDetector
+    ) -> bool:
+        if view.shape != shown.shape:
+            return False
+        mask = motion.compare(view, shown).mask
+        height, width = view.shape
+        for box in boxes:
+            x1, y1, x2, y2 = self._context(box).to_px(width, height)
+            part = mask[y1:y2, x1:x2]
+            if np.count_nonzero(part) >= _SAME_SHARE * part.size:
+                return False
+        return True
+
+    def _context(self, box: Box) -> Box:
+        for thing in self._present:
+            if _covers(thing, box, _INSIDE):
+                box = box.union(thing)
+        return box
+
+
+def _covers(box: Box, other: Box, share: float) -> bool:
+    common = box.intersection(other)
+    return common is not None and common.area >= share * other.area

@@ -1,0 +1,109 @@
+"""Tamper: the camera is covered, black, frozen or turned away. Costs no model time.
+
+Compares the picture's structure with what this camera usually shows. Knows nothing of motion
+beyond whether there is some.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from edge.frames import Frame, Luma
+from edge.sampler.view import View, edge_agreement
+
+_CONFIRM_S = 3.0  # a hand, a passing lorry, a lamp switched off and on
+_CLEAR_S = 1.0
+_LEARN_S = 60.0  # dusk and fog are slower than this
+_WARM_UP_S = 5.0  # of ordinary pictures before anything can be called unusual
+
+_BLACK_LUMA = 24.0  # 98 % of the picture darker (16 is video black)
+_COVERED_SHARE = 0.25  # of the usual structure left
+_MIN_USUAL_ENERGY = 0.02  # a scene with less shows nothing that could be covered
+_MOVED_AGREEMENT = 0.2  # with the usual edges; a lamp instead of infrared keeps 0.5
+_MOVED_S = 60.0  # then the new view is the usual one
+
+# A still scene in compressed video may be bit-identical for a group of pictures (0.8 s at most on
+# the corridor camera measured), so frozen means three times as long as ever seen while not frozen.
+_FROZEN_S = 20.0
+_FROZEN_FACTOR = 3.0
+
+
+class TamperDetector:
+    """`state` is "" or what is wrong: covered, black, frozen, moved."""
+
+    def __init__(self) -> None:
+        self.state = ""
+        self._usual: View | None = None
+        self._usual_since_s = 0.0
+        self._longest_same_s = 0.0
+        self.rebaseline()
+
+    def rebaseline(self) -> None:
+        """After a gap or in a new scene what is usual must be learned again."""
+        self.state = ""
+        self._usual = None
+        self._last: View | None = None
+        self._last_luma: Luma | None = None
+        self._same_since_s = 0.0
+        self._suspect = ""
+        self._suspect_since_s = 0.0
+        self._ordinary_since_s = 0.0
+
+    def step(self, frame: Frame, view: View, is_moving: bool) -> bool:
+        """Take in the next picture; true when a new kind of tamper has just been established."""
+        now_s = view.pts_s
+        kind = self._kind(frame.luma, view)
+        if kind != self._suspect:
+            self._suspect, self._suspect_since_s = kind, now_s
+        lasted_s = now_s - self._suspect_since_s
+        if not kind and not is_moving:
+            self._learn(view)
+        self._last = view
+        if kind == self.state:
+            if kind == "moved" and lasted_s >= _MOVED_S:
+                self.rebaseline()
+            return False
+        if not kind:
+            if self.state == "frozen" or lasted_s >= _CLEAR_S:
+                self.state = ""
+            return False
+        if kind == "frozen" or lasted_s >= _CONFIRM_S:
+            self.state = kind
+            return True
+        return False
+
+    def _kind(self, luma: Luma, view: View) -> str:
+        if self._is_frozen(luma, view.pts_s):
+            return "frozen"
+        if float(np.percentile(luma[::4, ::4], 98)) < _BLACK_LUMA:
+            return "black"
+        if self._usual is None or view.pts_s - self._usual_since_s < _WARM_UP_S:
+            return ""
+        if self._usual.edge_energy < _MIN_USUAL_ENERGY:
+            return ""
+        if view.edge_energy < _COVERED_SHARE * self._usual.edge_energy:
+            return "covered"
+        if edge_agreement(view, self._usual) < _MOVED_AGREEMENT:
+            return "moved"
+        return ""
+
+    def _is_frozen(self, luma: Luma, now_s: float) -> bool:
+        last, self._last_luma = self._last_luma, luma
+        if last is None or not np.array_equal(last, luma):
+            if last is not None and self.state != "frozen":
+                same_s = now_s - self._same_since_s
+                self._longest_same_s = max(self._longest_same_s, same_s)
+            self._same_since_s = now_s
+            return False
+        limit_s = max(_FROZEN_S, _FROZEN_FACTOR * self._longest_same_s)
+        return now_s - self._same_since_s >= limit_s
+
+    def _learn(self, view: View) -> None:
+        usual, last = self._usual, self._last
+        if usual is None or last is None or usual.shape != view.shape:
+            self._usual, self._usual_since_s = view, view.pts_s
+            return
+        rate = min(1.0, (view.pts_s - last.pts_s) / _LEARN_S)
+        mixed = cv2.addWeighted(usual.soft, 1 - rate, view.soft, rate, 0)
+        self._usual = View(mixed, view.pts_s)
