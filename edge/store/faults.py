@@ -56,8 +56,9 @@ def translated(path: Path, doing: str) -> Iterator[None]:
         reason = os.strerror(error.errno) if error.errno else str(error)
         advice = _OS_ADVICE.get(error.errno or 0, "")
         raise StoreError(_sentence(path, doing, reason, advice)) from error
-    except (UnicodeEncodeError, OverflowError) as error:
-        # raised by sqlite3 while it binds values: a lone surrogate, an integer past 64 bits
+    except (UnicodeError, OverflowError) as error:
+        # raised by sqlite3 itself: a lone surrogate or an integer past 64 bits among the values,
+        # a message that quotes damaged text
         raise StoreError(_sentence(path, doing, str(error), "")) from error
 
 

@@ -25,6 +25,7 @@ _log = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_MS = 2000  # only another program can hold the file: a backup, someone's shell
 _WAL_LIMIT_BYTES = 4 << 20  # what the log keeps on disk after a checkpoint; 1000 pages, as filled
+_DEFINITIONS = "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL"
 _SIDE_FILES = ("", "-wal", "-shm", "-journal")
 # these speak of the surroundings; any other error on reading means that the file itself is bad
 _NOT_THE_FILES_FAULT = frozenset(
@@ -95,7 +96,7 @@ def open_database(path: Path, now: float) -> sqlite3.Connection:
         fault = _examine(path)
         if fault is not None:
             _move_aside(path, fault, now)
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        connection = _connect(path)
         try:
             _configure(connection, path)
             before, after = migrate(connection)
@@ -110,14 +111,21 @@ def open_database(path: Path, now: float) -> sqlite3.Connection:
 def open_reader(path: Path) -> sqlite3.Connection:
     """A second connection, for reading, to a database that `open_database` has opened."""
     with translated(path, "opening the database"):
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        connection = _connect(path)
         connection.execute("PRAGMA query_only = ON")
     return connection
 
 
-def _configure(connection: sqlite3.Connection, path: Path) -> None:
+def _connect(path: Path) -> sqlite3.Connection:
+    """Plain connection: transactions are begun and ended by us, the callers lock."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    # one damaged character must not make a row unreadable, and with it all rows behind it
+    connection.text_factory = lambda data: data.decode("utf-8", "replace")
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    return connection
+
+
+def _configure(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts only before the first write
     mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
     if mode != "wal":
@@ -149,6 +157,8 @@ def _examine(path: Path) -> _Unusable | None:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
             connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
             return _examine_content(connection)
+    except UnicodeDecodeError as error:  # sqlite3 makes texts of what it finds in the file
+        return _Unusable("corrupt", str(error))
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _NOT_THE_FILES_FAULT:
             raise
@@ -161,14 +171,27 @@ def _examine_content(connection: sqlite3.Connection) -> _Unusable | None:
     tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
     if application_id != APPLICATION_ID and (tables or version or application_id):
         return _Unusable("foreign", "it is a database of another program")
+    if tables and version < 1:
+        return _Unusable("corrupt", f"it holds tables, but of schema version {version}")
     if version > len(MIGRATIONS):
         return _Unusable(
             f"version-{version}",
             f"it was written by a newer version of this program (its schema is {version}, this one "
             f"knows {len(MIGRATIONS)})",
         )
+    damaged = _definitions(version) - set(connection.execute(_DEFINITIONS))
+    if damaged:
+        names = ", ".join(sorted(name for name, _ in damaged))
+        return _Unusable("corrupt", f"these tables are missing or damaged: {names}")
     verdict = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
     return None if verdict == "ok" else _Unusable("corrupt", verdict)
+
+
+def _definitions(version: int) -> set[tuple[str, str]]:
+    """Names and definitions of all that a sound file of this version holds."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        migrate(connection, MIGRATIONS[:version])
+        return set(connection.execute(_DEFINITIONS))
 
 
 def _move_aside(path: Path, fault: _Unusable, now: float) -> None:
