@@ -7,7 +7,7 @@ when a window opens and what becomes of its winner is the sampler's.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -55,16 +55,24 @@ def sharpness_of(view: View, boxes: tuple[Box, ...]) -> float:
     return float(np.var(cv2.Laplacian(view.soft[y1:y2, x1:x2], cv2.CV_32F)))
 
 
-def candidate(frame: Frame, view: View, regions: list[Region], tracks: list[Track]) -> Candidate:
-    """Rate a picture in which `regions` (at least one) move."""
-    sharpness = sharpness_of(view, tuple(region.box for region in regions))
+def candidate(
+    frame: Frame, view: View, regions: list[Region], tracks: list[Track]
+) -> Candidate | None:
+    """Rate a picture by what moves in it; None where there is nothing to see that moves."""
+    shown = [(r, t) for r, t in zip(regions, tracks, strict=True) if not r.is_vacated]
+    if not shown:
+        return None
+    sharpness = sharpness_of(view, tuple(region.box for region, _ in shown))
     # Area by its root (twice as near is twice as good); sharpness by its fourth root, as it varies
     # by orders of magnitude.
     weight = sum(
-        region.area_px * (_CUT_BY_BORDER**2 if region.touches_border else 1.0) for region in regions
+        region.area_px * (_CUT_BY_BORDER**2 if region.touches_border else 1.0)
+        for region, _ in shown
     )
     value = math.sqrt(weight) * (1.0 + sharpness) ** 0.25
-    return Candidate(frame, view, tuple(regions), tuple(tracks), value, sharpness)
+    return Candidate(
+        frame, view, tuple(r for r, _ in shown), tuple(t for _, t in shown), value, sharpness
+    )
 
 
 @dataclass(slots=True)
@@ -74,10 +82,8 @@ class Window:
     closes_s: float
     started_s: float
     best: Candidate | None = None
-    seen: int = field(default=0)
 
     def offer(self, one: Candidate) -> None:
         """Keep it if it is better than what is held."""
-        self.seen += 1
         if self.best is None or one.value > self.best.value:
             self.best = one

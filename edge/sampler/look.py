@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from edge.geometry import Box, Polygon
 
+_MAX_SIZES = 8
+
 Mask = NDArray[np.uint8]  # (h, w) uint8, 1 where we look, 0 elsewhere
 
 
@@ -27,24 +29,27 @@ def rasterise(polygons: Iterable[Polygon], height_px: int, width_px: int) -> Mas
 
 
 class LookArea:
-    """A camera's masks, rasterised once per luma size."""
+    """A camera's masks, rasterised once per picture size. The arrays must not be written to."""
 
     def __init__(self, masks: tuple[Polygon, ...]) -> None:
         self._masks = masks
-        self._mask: Mask = np.ones((0, 0), np.uint8)
-        self._num_px = 0
+        self._made: dict[tuple[int, int], tuple[Mask, int]] = {}
 
     def mask(self, shape: tuple[int, int]) -> Mask:
-        """(h, w) uint8: 1 where we look. Must not be written to."""
-        if self._mask.shape != shape:
-            self._mask = rasterise(self._masks, *shape)
-            self._num_px = int(np.count_nonzero(self._mask))
-        return self._mask
+        """(h, w) uint8: 1 where we look."""
+        return self._rasterised(shape)[0]
 
-    @property
-    def num_px(self) -> int:
-        """Number of looked-at pixels at the last asked size."""
-        return self._num_px
+    def num_px(self, shape: tuple[int, int]) -> int:
+        """How many pixels we look at, 1 at least, so that shares can be taken of it."""
+        return self._rasterised(shape)[1]
+
+    def _rasterised(self, shape: tuple[int, int]) -> tuple[Mask, int]:
+        if shape not in self._made:
+            if len(self._made) >= _MAX_SIZES:  # a source that keeps changing its size
+                self._made.clear()
+            mask = rasterise(self._masks, *shape)
+            self._made[shape] = mask, max(1, int(np.count_nonzero(mask)))
+        return self._made[shape]
 
 
 def zones_touched(

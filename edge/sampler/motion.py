@@ -14,22 +14,18 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from edge.sampler.light import LightFit, fitted
+from edge.sampler.light import LightFit, fit_light
 from edge.sampler.look import LookArea, Mask
 from edge.sampler.noise import NoiseModel
 from edge.sampler.regions import Change, Region, find_regions, is_only_light
 from edge.sampler.settings import SamplerSettings
-from edge.sampler.view import View, edge_agreement
+from edge.sampler.view import BLANK_ENERGY, KEPT_EDGES, View, edge_agreement
 
 _LAG_S = 0.4  # long enough for a walker 20 px high to leave his outline, short against exposure
 _NOISE_SIGMAS = 4.5  # 7e-6 of normal noise lies above: 0.4 pixels of 57,600
 _BACKGROUND_S = 5.0  # time constant of the background where nothing moves
 _REFERENCE_WIDTH_PX = 320  # contour_area is given for this width
 
-# A jump of light keeps the scene's edges (0.41 or more when a lamp replaced infrared on a real
-# corridor camera) or whites them out (energy 0.002 then, 0.03 to 0.5 on ordinary scenes).
-_KEPT_EDGES = 0.35
-_BLANK_ENERGY = 0.01
 _SETTLE_S = 0.6  # exposure control rings after a jump; blind meanwhile
 _RAMP_STEP = 10.0  # grey levels within the lag: light is moving, residuals are doubtful
 
@@ -67,13 +63,13 @@ class MotionDetector:
 
     def compare(self, view: View, reference: View) -> Change:
         """What differs between two views, light and noise taken out. Learns nothing."""
-        fit = fitted(view, reference, self._look.mask(view.shape))
+        fit = fit_light(view, reference, self._look)
         return self._changed(view, reference, fit)
 
     def differing(self, view: View, reference: View) -> list[Region]:
         """Regions that differ between two views, largest first."""
         change = self.compare(view, reference)
-        found = find_regions(change.mask, change.mask, self._min_area_px(view))
+        found = find_regions(change.mask, change.mask, change.mask, self._min_area_px(view))
         return [r for r in found if not is_only_light(r, view, reference, change)]
 
     def changes_since_background(self, view: View) -> list[Region]:
@@ -90,10 +86,9 @@ class MotionDetector:
             return Motion([], 0.0, is_light=False)
         previous = self._recent[-1]
         reference = self._lagged(view.pts_s)
-        look = self._look.mask(view.shape)
-        fit = fitted(view, reference, look)
+        fit = fit_light(view, reference, self._look)
         change = self._changed(view, reference, fit)
-        if self._is_light_jump(view, reference, look):
+        if self._is_light_jump(view, reference):
             self.rebaseline()
             self._recent.append(view)
             self._background = view
@@ -104,19 +99,19 @@ class MotionDetector:
         if view.pts_s < self._blind_until_s:
             self._background = view
             return Motion([], 0.0, is_light=True)
-        regions = self._regions(view, reference, change, look)
-        share = cv2.countNonZero(change.mask) / max(1, self._look.num_px)
+        regions = self._regions(view, reference, change)
+        share = cv2.countNonZero(change.mask) / self._look.num_px(view.shape)
         return Motion(regions, share if regions else 0.0, is_light=False)
 
-    def _regions(self, view: View, reference: View, change: Change, look: Mask) -> list[Region]:
+    def _regions(self, view: View, reference: View, change: Change) -> list[Region]:
         background = self._background if self._background is not None else reference
-        fit = fitted(view, background, look)
+        fit = fit_light(view, background, self._look)
         since = self._changed(view, background, fit)
-        both = cv2.bitwise_or(change.mask, since.mask)
+        both = change.mask | since.mask
         min_area_px = self._min_area_px(view)
         regions: list[Region] = []
         if cv2.countNonZero(change.mask) * 2 >= min_area_px:
-            found = find_regions(both, change.mask, min_area_px)
+            found = find_regions(both, change.mask, since.mask, min_area_px)
             regions = [r for r in found if not is_only_light(r, view, reference, change)]
         self._learn_background(view, background, since, fit, both)
         return regions
@@ -145,16 +140,15 @@ class MotionDetector:
         mask &= self._look.mask(view.shape)
         return Change(difference, signed, limit, mask, fit.gain)
 
-    def _is_light_jump(self, view: View, reference: View, look: Mask) -> bool:
+    def _is_light_jump(self, view: View, reference: View) -> bool:
         raw = cv2.absdiff(view.coarse, reference.coarse)
-        seen = cv2.resize(look, (raw.shape[1], raw.shape[0])) > 0
-        num_seen = max(1, int(np.count_nonzero(seen)))
-        changed = np.count_nonzero((raw > self._settings.threshold) & seen)
-        if changed < self._settings.lightning_threshold * num_seen:
+        shape = (raw.shape[0], raw.shape[1])
+        changed = np.count_nonzero((raw > self._settings.threshold) * self._look.mask(shape))
+        if changed < self._settings.lightning_threshold * self._look.num_px(shape):
             return False
-        if min(view.edge_energy, reference.edge_energy) < _BLANK_ENERGY:
+        if min(view.edge_energy, reference.edge_energy) < BLANK_ENERGY:
             return True
-        return edge_agreement(view, reference) > _KEPT_EDGES
+        return edge_agreement(view, reference) > KEPT_EDGES
 
     def _lagged(self, now_s: float) -> View:
         """The newest view at least the lag old; drops what is older. The oldest one if none is."""

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from edge.geometry import Box
 from edge.sampler.look import Mask
@@ -20,7 +19,7 @@ _JOIN_PX = 7  # parts of one thing lie closer than this
 _MAX_REGIONS = 16
 
 # A region is only light when its texture survived (correlation) or when nothing in it has an edge.
-_SAME_TEXTURE = 0.8
+_SAME_TEXTURE = 0.75
 _MIN_EDGED_SHARE = 0.08
 
 
@@ -31,6 +30,7 @@ class Region:
     box: Box
     area_px: int
     touches_border: bool
+    is_vacated: bool  # something has just left it: it moves, but there is nothing to see
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,42 +44,52 @@ class Change:
     gain: float
 
 
-def find_regions(changed: Mask, moving: Mask, min_area_px: int) -> list[Region]:
+def find_regions(changed: Mask, moving: Mask, unusual: Mask, min_area_px: int) -> list[Region]:
     """Regions of `changed` that hold enough of `moving`, largest first, 16 at most.
 
-    `min_area_px` is in pixels of this picture. `moving` must be part of `changed`.
+    `unusual` marks what differs from the quiet background: a region's box covers that part of it,
+    and a region without any is where something has just been (`is_vacated`). `moving` and
+    `unusual` must be parts of `changed`; `min_area_px` is in pixels of this picture.
     """
     density = cv2.blur(changed * np.uint8(100), (_DENSE_PX, _DENSE_PX))
-    core = cv2.bitwise_and(changed, (density >= 100 * _DENSE_SHARE).astype(np.uint8))
+    core = changed & (density >= 100 * _DENSE_SHARE)
     if cv2.countNonZero(core) < min_area_px:
         return []
     joined = cv2.dilate(core, np.ones((_JOIN_PX, _JOIN_PX), np.uint8))
-    num_labels, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
-    in_core = labels[core > 0]
-    areas = np.bincount(in_core, minlength=num_labels)
-    moved = np.bincount(in_core[moving[core > 0] > 0], minlength=num_labels)
-    chosen = [
-        label
-        for label in range(1, num_labels)
-        if areas[label] >= min_area_px and moved[label] * 2 >= min_area_px
-    ]
-    chosen.sort(key=lambda label: -areas[label])
-    return [
-        _region(stats[label], int(areas[label]), changed.shape) for label in chosen[:_MAX_REGIONS]
-    ]
+    # Labelling is what costs most here (0.35 ms at 320x180): only where there is anything.
+    x, y, span_x, span_y = cv2.boundingRect(joined)
+    num_labels, labels, stats, _ = cv2.connectedComponentsWithStats(
+        joined[y : y + span_y, x : x + span_x], connectivity=8
+    )
+    regions = []
+    for label in range(1, num_labels):
+        left, top, width, height = (int(value) for value in stats[label, :4])
+        mine = labels[top : top + height, left : left + width] == label
+        left, top = left + x, top + y
+        part = np.s_[top : top + height, left : left + width]
+        inside = core[part] * mine
+        area_px = cv2.countNonZero(inside)
+        if area_px < min_area_px or cv2.countNonZero(inside & moving[part]) * 2 < min_area_px:
+            continue
+        present = inside & unusual[part]
+        num_present = cv2.countNonZero(present)
+        is_vacated = num_present * 4 < area_px
+        shown = inside if is_vacated else present
+        regions.append(_region(shown, left, top, changed.shape, is_vacated=is_vacated))
+    return sorted(regions, key=lambda region: -region.area_px)[:_MAX_REGIONS]
 
 
-def _region(stats: NDArray[np.int32], area_px: int, shape: tuple[int, ...]) -> Region:
+def _region(
+    inside: Mask, left: int, top: int, shape: tuple[int, ...], *, is_vacated: bool
+) -> Region:
     height, width = shape[0], shape[1]
-    margin = _JOIN_PX // 2
-    left, top, span_x, span_y = (int(value) for value in stats[:4])
-    right, bottom = left + span_x, top + span_y
-    # Undo the dilation, except where the picture's border cut it off.
-    x1, y1 = (left + margin if left else 0), (top + margin if top else 0)
-    x2 = right - margin if right < width else width
-    y2 = bottom - margin if bottom < height else height
-    box = Box(x1 / width, y1 / height, max(x2, x1 + 1) / width, max(y2, y1 + 1) / height)
-    return Region(box, area_px, left == 0 or top == 0 or right == width or bottom == height)
+    x, y, span_x, span_y = cv2.boundingRect(inside)
+    x1, y1 = left + x, top + y
+    x2, y2 = x1 + span_x, y1 + span_y
+    # Two pixels are as good as touching: the blur and the density test thin the outline.
+    touches = x1 <= 2 or y1 <= 2 or x2 >= width - 2 or y2 >= height - 2
+    box = Box(x1 / width, y1 / height, x2 / width, y2 / height)
+    return Region(box, cv2.countNonZero(inside), touches, is_vacated)
 
 
 def is_only_light(region: Region, view: View, reference: View, change: Change) -> bool:
@@ -103,4 +113,4 @@ def is_only_light(region: Region, view: View, reference: View, change: Change) -
     noise = float(np.mean(limit)) ** 2 / 16 * now.size  # limits are 4 deviations or more
     if power <= noise * noise:
         return False
-    return float(np.dot(now, then)) / power**0.5 > _SAME_TEXTURE
+    return bool(np.dot(now, then) > _SAME_TEXTURE * power**0.5)

@@ -167,7 +167,7 @@ class Sampler:
         movement = self._movement
         tracks = movement.step(motion.regions, now_s)
         self._motion_score = 0.0
-        seen = candidate(frame, view, motion.regions, tracks) if motion.regions else None
+        seen = candidate(frame, view, motion.regions, tracks)
         if seen is not None:
             self._motion_score = _score(seen.area_frac)
         if movement.has_ended:

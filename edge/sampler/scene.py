@@ -12,13 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.frames import Frame
-from edge.sampler.view import View, edge_agreement
+from edge.sampler.view import BLANK_ENERGY, KEPT_EDGES, View, edge_agreement
 
 _RECENT = 4
 _SPIKE = 0.3  # a cut stands out by this much from the changes just before it (pans do not)
 _SETTLED = 0.3  # the next picture of the new scene is at least this like its first
 _MAX_WAIT = 4  # pictures; a new scene full of motion never settles
-_BLANK_ENERGY = 0.01  # white-out, black, covered: no scene to compare with
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +32,15 @@ class Cut:
 def unlikeness(a: View, b: View) -> float:
     """0 (same scene) to 1 (nothing in common), half from edges, half from coarse brightness.
 
-    On three fixed cameras 0.41 at most from picture to picture (a car that covers a third of a
-    smooth car park), 0.3 when a lamp replaced infrared; above 0.75 between different scenes.
+    Where a good part of the edges stayed it is at most a half: another lamp, not another scene.
     """
-    edges = 1 - max(0.0, edge_agreement(a, b))
+    agreement = max(0.0, edge_agreement(a, b))
     x, y = a.coarse - a.coarse.mean(), b.coarse - b.coarse.mean()
     norm = float(np.sqrt(np.sum(x * x) * np.sum(y * y)))
     # Two grey levels of deviation: below it the picture is flat and its pattern means nothing.
-    if norm < 4.0 * x.size:
-        return edges / 2
-    return (edges + 1 - max(0.0, float(np.sum(x * y)) / norm)) / 2
+    if agreement > KEPT_EDGES or norm < 4.0 * x.size:
+        return (1 - agreement) / 2
+    return (1 - agreement + 1 - max(0.0, float(np.sum(x * y)) / norm)) / 2
 
 
 class SceneDetector:
@@ -62,7 +60,7 @@ class SceneDetector:
 
     def step(self, frame: Frame, view: View) -> Cut | None:
         """Take in the next picture."""
-        if view.edge_energy < _BLANK_ENERGY:
+        if view.edge_energy < BLANK_ENERGY:
             return None  # what comes after the blank is compared with what was before it
         if self._last is None or self._last.shape != view.shape:
             self.rebaseline()
@@ -70,7 +68,7 @@ class SceneDetector:
             return None
         score = unlikeness(view, self._last)
         if self._pending is not None:
-            return self._confirm(view, score)
+            return self._confirm(self._pending, view, score)
         usual = max(self._scores, default=0.0)
         if score >= self._threshold and score - usual >= _SPIKE:
             self._pending = Cut(frame, view, score)
@@ -80,9 +78,7 @@ class SceneDetector:
         self._last = view
         return None
 
-    def _confirm(self, view: View, score_to_old: float) -> Cut | None:
-        cut = self._pending
-        assert cut is not None
+    def _confirm(self, cut: Cut, view: View, score_to_old: float) -> Cut | None:
         if score_to_old < self._threshold:  # a flash, or a lamp whose glare has settled
             self._pending = None
             self._last = view

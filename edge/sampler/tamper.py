@@ -6,7 +6,6 @@ beyond whether there is some.
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from edge.frames import Frame, Luma
@@ -15,6 +14,7 @@ from edge.sampler.view import View, edge_agreement
 _CONFIRM_S = 3.0  # a hand, a passing lorry, a lamp switched off and on
 _CLEAR_S = 1.0
 _LEARN_S = 60.0  # dusk and fog are slower than this
+_LEARN_EVERY_S = 1.0
 _WARM_UP_S = 5.0  # of ordinary pictures before anything can be called unusual
 
 _BLACK_LUMA = 24.0  # 98 % of the picture darker (16 is video black)
@@ -43,7 +43,6 @@ class TamperDetector:
         """After a gap or in a new scene what is usual must be learned again."""
         self.state = ""
         self._usual = None
-        self._last: View | None = None
         self._last_luma: Luma | None = None
         self._same_since_s = 0.0
         self._suspect = ""
@@ -59,7 +58,6 @@ class TamperDetector:
         lasted_s = now_s - self._suspect_since_s
         if not kind and not is_moving:
             self._learn(view)
-        self._last = view
         if kind == self.state:
             if kind == "moved" and lasted_s >= _MOVED_S:
                 self.rebaseline()
@@ -76,17 +74,19 @@ class TamperDetector:
     def _kind(self, luma: Luma, view: View) -> str:
         if self._is_frozen(luma, view.pts_s):
             return "frozen"
-        if float(np.percentile(luma[::4, ::4], 98)) < _BLACK_LUMA:
+        if _is_black(luma):
             return "black"
-        if self._usual is None or view.pts_s - self._usual_since_s < _WARM_UP_S:
+        usual = self._usual
+        if (
+            usual is None
+            or usual.shape != view.shape
+            or view.pts_s - self._usual_since_s < _WARM_UP_S
+            or usual.edge_energy < _MIN_USUAL_ENERGY
+        ):
             return ""
-        if self._usual.edge_energy < _MIN_USUAL_ENERGY:
-            return ""
-        if view.edge_energy < _COVERED_SHARE * self._usual.edge_energy:
+        if view.edge_energy < _COVERED_SHARE * usual.edge_energy:
             return "covered"
-        if edge_agreement(view, self._usual) < _MOVED_AGREEMENT:
-            return "moved"
-        return ""
+        return "moved" if edge_agreement(view, usual) < _MOVED_AGREEMENT else ""
 
     def _is_frozen(self, luma: Luma, now_s: float) -> bool:
         last, self._last_luma = self._last_luma, luma
@@ -100,10 +100,18 @@ class TamperDetector:
         return now_s - self._same_since_s >= limit_s
 
     def _learn(self, view: View) -> None:
-        usual, last = self._usual, self._last
-        if usual is None or last is None or usual.shape != view.shape:
+        usual = self._usual
+        if usual is None or usual.shape != view.shape:
             self._usual, self._usual_since_s = view, view.pts_s
             return
-        rate = min(1.0, (view.pts_s - last.pts_s) / _LEARN_S)
-        mixed = cv2.addWeighted(usual.soft, 1 - rate, view.soft, rate, 0)
-        self._usual = View(mixed, view.pts_s)
+        elapsed_s = view.pts_s - usual.pts_s
+        if elapsed_s >= _LEARN_EVERY_S:
+            rate = np.float32(min(1.0, elapsed_s / _LEARN_S))
+            self._usual = View(usual.soft + rate * (view.soft - usual.soft), view.pts_s)
+
+
+def _is_black(luma: Luma) -> bool:
+    sample = luma[::4, ::4]
+    if float(sample.mean()) >= _BLACK_LUMA:
+        return False
+    return float(np.percentile(sample, 98)) < _BLACK_LUMA

@@ -18,6 +18,11 @@ Field = NDArray[np.float32]  # (h, w) float32
 
 COARSE_WIDTH_PX = 40  # light is fitted here: 920 points at 16:9, each the mean of 64 pixels
 EDGE_WIDTH_PX = 80  # edges of the scene, not of its noise
+
+# A lamp instead of infrared kept 0.41 of the edges or more on a real corridor camera; unrelated
+# scenes agree by less than 0.2.
+KEPT_EDGES = 0.35
+BLANK_ENERGY = 0.01  # 0.002 in a white-out, 0.03 to 0.5 on ordinary scenes
 _TEXTURE_PX = 15  # details smaller than this are texture, larger ones may be light
 
 
@@ -45,7 +50,11 @@ class View:
     @cached_property
     def coarse(self) -> Field:
         """Area means, COARSE_WIDTH_PX wide."""
-        return shrunk(self.soft, COARSE_WIDTH_PX)
+        return shrunk(self._small, COARSE_WIDTH_PX)
+
+    @cached_property
+    def _small(self) -> Field:
+        return shrunk(self.soft, EDGE_WIDTH_PX)
 
     @cached_property
     def texture(self) -> Field:
@@ -59,9 +68,8 @@ class View:
         The weight g^2 / (g^2 + c^2) with c = 4 grey levels per pixel makes it independent of
         brightness and nearly so of contrast; noise of 10 grey levels in the luma weighs 0.07.
         """
-        small = shrunk(self.soft, EDGE_WIDTH_PX)
-        gx = cv2.Sobel(small, cv2.CV_32F, 1, 0, scale=1 / 8)
-        gy = cv2.Sobel(small, cv2.CV_32F, 0, 1, scale=1 / 8)
+        gx = cv2.Sobel(self._small, cv2.CV_32F, 1, 0, scale=1 / 8)
+        gy = cv2.Sobel(self._small, cv2.CV_32F, 0, 1, scale=1 / 8)
         power = gx * gx + gy * gy
         weight = np.sqrt(power) / (power + 16.0)
         return np.stack((gx * weight, gy * weight))
@@ -69,7 +77,8 @@ class View:
     @cached_property
     def edge_energy(self) -> float:
         """Mean squared edge weight, 0..1: how much structure the picture shows."""
-        return float(np.mean(np.square(self.edges))) * 2
+        edges = self.edges.ravel()
+        return 2 * float(np.dot(edges, edges)) / edges.size
 
 
 def shrunk(picture: Field, width_px: int) -> Field:
@@ -78,7 +87,10 @@ def shrunk(picture: Field, width_px: int) -> Field:
     if width <= width_px:
         return picture
     size = (width_px, max(1, round(height * width_px / width)))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    small: Field = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(
+        np.float32, copy=False
+    )
+    return small
 
 
 def edge_agreement(a: View, b: View) -> float:
@@ -86,4 +98,4 @@ def edge_agreement(a: View, b: View) -> float:
     norm = float(np.sqrt(a.edge_energy * b.edge_energy))
     if norm < 1e-6:
         return 1.0  # neither shows anything that could disagree
-    return float(np.mean(a.edges * b.edges)) * 2 / norm
+    return 2 * float(np.dot(a.edges.ravel(), b.edges.ravel())) / a.edges.size / norm
