@@ -1,0 +1,126 @@
+"""Writing text, one token at a time: the most probable token each time, within bounds.
+
+Knows the token tree and the tokenizer, not what the text is for. A text ends at an end token, at
+its bound of characters or tokens, at the deadline, or where it begins to go round in circles.
+"""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from edge.vlm.runner import Floats, Runner
+from edge.vlm.tokens import Ids, TokenCoder
+from edge.vlm.tree import Branch, Segment, TokenTree
+
+MAX_PERIOD = 24  # tokens; a text that repeats such a stretch MIN_ROUNDS times in a row is a loop
+MIN_ROUNDS = 3
+MIN_LOOP_TOKENS = 9  # "ha ha ha" is no loop yet
+
+
+@dataclass(frozen=True, slots=True)
+class TextBounds:
+    """Where a text must end. `deadline_mono_s` is on the monotonic clock."""
+
+    max_chars: int
+    max_tokens: int
+    deadline_mono_s: float
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the deadline has passed."""
+        return time.monotonic() >= self.deadline_mono_s
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenText:
+    """What was written, cleaned; `truncated` where a bound, the deadline or a loop cut it."""
+
+    text: str
+    ids: Ids
+    probability: float
+    truncated: bool
+
+
+@dataclass
+class Pen:
+    """Writes on one branch of the tree: holds the logits for the next token.
+
+    `num_written` counts the tokens chosen by the model, forced ones not included.
+    """
+
+    tree: TokenTree
+    runner: Runner
+    branch: Branch
+    logits: Floats = field(repr=False)  # (V,)
+    num_written: int = 0
+
+    def feed(self, ids: Sequence[int]) -> None:
+        """Append tokens, whoever chose them, in one pass."""
+        grown = self.tree.grow([Segment(tuple(ids), self.branch)])[0]
+        self.branch = grown.branch
+        self.logits = self.runner.logits(grown.hidden[-1:])[0]
+
+
+def write_text(
+    pen: Pen, coder: TokenCoder, eos: frozenset[int], bounds: TextBounds, *, guard: bool = True
+) -> WrittenText:
+    """The greedy continuation of the pen's branch. `guard` False lets loops run to the bound."""
+    ids: list[int] = []
+    shares: list[float] = []
+    truncated = True
+    while len(ids) < bounds.max_tokens:
+        token = int(np.argmax(pen.logits))
+        if token in eos:
+            truncated = False
+            break
+        ids.append(token)
+        shares.append(_share(pen.logits, token))
+        pen.num_written += 1
+        if len(coder.decode(ids)) > bounds.max_chars or (guard and loop_length(ids)):
+            break
+        if bounds.is_late or len(ids) == bounds.max_tokens:
+            break
+        pen.feed([token])
+    looping = loop_length(ids) if guard else 0
+    text = clean_text(coder.decode(ids[: len(ids) - looping]))
+    return WrittenText(
+        text=text[: bounds.max_chars].rstrip(),
+        ids=tuple(ids),
+        probability=float(np.mean(shares)) if shares else 1.0,
+        truncated=truncated,
+    )
+
+
+def loop_length(ids: Sequence[int]) -> int:
+    """How many tokens at the end only repeat what stands before them; 0 where there is no loop."""
+    for period in range(1, MAX_PERIOD + 1):
+        needed = max(period * MIN_ROUNDS, MIN_LOOP_TOKENS)
+        if len(ids) >= needed and all(
+            ids[-i] == ids[-i - period] for i in range(1, needed - period + 1)
+        ):
+            return needed - period
+    return 0
+
+
+def clean_text(text: str) -> str:
+    """The text without control, format and unassigned characters, on one line per line.
+
+    Line breaks and tabs stay as a line break and a space; what could move a cursor, turn the
+    direction of writing or hide text does not.
+    """
+    plain = text.replace("\r\n", "\n").replace("\t", " ")
+    kept = (c for c in plain if c == "\n" or unicodedata.category(c) not in _UNPRINTABLE)
+    return "".join(kept).replace("\ufffd", "").strip()
+
+
+_UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def _share(logits: Floats, token: int) -> float:
+    shifted = np.exp(logits - logits.max(), dtype=np.float32)
+    return float(shifted[token] / shifted.sum(dtype=np.float64))

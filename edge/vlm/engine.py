@@ -1,0 +1,217 @@
+"""The engine: opens a model, and answers requests about pictures. The door of this room.
+
+    with open_engine(EngineSettings(model_dir)) as engine:
+        result = engine.analyze(request)
+
+One thread owns an engine. Memory stays as high as the largest request so far needed.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from edge.errors import AnalysisFailed, PictureError, QuestionError
+from edge.frames import Image
+from edge.questions import (
+    MAX_QUESTIONS,
+    AnalysisRequest,
+    AnalysisResult,
+    Answer,
+    Description,
+    Look,
+    ModelInfo,
+    Timing,
+    View,
+    text,
+)
+from edge.vlm.crop import Crop, SizeRules, choose_crop
+from edge.vlm.layout import Layout, load_layout
+from edge.vlm.look import Looker, Shown
+from edge.vlm.runner import Runner
+from edge.vlm.self_test import run_self_test
+from edge.vlm.settings import EngineSettings
+from edge.vlm.tokens import TokenCoder, load_tokens
+from edge.vlm.vision import Eye, check_image, cut
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """What holds the model's memory."""
+
+    coder: TokenCoder
+    runner: Runner
+    eye: Eye
+    looker: Looker
+
+
+class Engine:
+    """A loaded model. Use as a context manager, or call `close`."""
+
+    def __init__(self, layout: Layout, settings: EngineSettings) -> None:
+        self._layout, self._settings = layout, settings
+        coder = load_tokens(layout)
+        runner = Runner(layout, settings)
+        looker = Looker(layout, runner, coder, settings)
+        self._open: _Loaded | None = _Loaded(coder, runner, Eye(runner), looker)
+
+    @property
+    def _loaded(self) -> _Loaded:
+        if self._open is None:
+            raise AnalysisFailed("the engine is closed")
+        return self._open
+
+    @property
+    def info(self) -> ModelInfo:
+        """What is known of the model."""
+        return self._layout.info
+
+    def analyze(self, request: AnalysisRequest) -> AnalysisResult:
+        """Answer a request. May take seconds; text stops at the request's deadline.
+
+        Raises QuestionError if nothing or too much is asked, PictureError for an impossible
+        picture, AnalysisFailed if the model fails; the engine stays usable after each.
+        """
+        started = time.monotonic()
+        _check_request(request)
+        timing = Timing()
+        answers: list[Answer] = []
+        views: list[View] = []
+        description: Description | None = None
+        for index, look in enumerate(request.looks or (Look((), ()),)):
+            crop = self._crop(request.image, look)
+            views.append(crop.view(request.image.shape[1], request.image.shape[0]))
+            wants_description = request.describe and index == 0
+            if not look.questions and not wants_description:
+                continue
+            looked = time.monotonic()
+            shown = self._show(request, crop)
+            vision_ms = (time.monotonic() - looked) * 1e3
+            found = self._loaded.looker.look(
+                shown,
+                look.questions,
+                wants_description=wants_description,
+                deadline_mono_s=started + request.deadline_s,
+            )
+            answers += found.answers
+            description = found.description or description
+            timing = Timing(
+                vision_ms=timing.vision_ms + vision_ms,
+                prefill_ms=timing.prefill_ms + found.prefill_ms,
+                decode_ms=timing.decode_ms + found.decode_ms,
+                total_ms=(time.monotonic() - started) * 1e3,
+                prompt_tokens=timing.prompt_tokens + found.prompt_tokens,
+                output_tokens=timing.output_tokens + found.output_tokens,
+            )
+        return AnalysisResult(request.id, tuple(answers), description, tuple(views), timing)
+
+    def generate(
+        self, image: Image | None, wording: str, *, max_chars: int = 1000, deadline_s: float = 60.0
+    ) -> Answer:
+        """Free text in answer to `wording`, about the whole of a picture or about none.
+
+        Raises as `analyze` does.
+        """
+        question = text("generate", wording, max_chars)
+        deadline_mono_s = time.monotonic() + deadline_s
+        shown: Sequence[Shown] = ()
+        if image is not None:
+            check_image(image)
+            shown = [Shown(self._loaded.eye.look([cut(image, self._crop(image, Look((), ())))]))]
+        found = self._loaded.looker.look(
+            shown, [question], wants_description=False, deadline_mono_s=deadline_mono_s
+        )
+        return found.answers[0]
+
+    def self_test(self) -> float:
+        """Check the compiled model against itself and warm it up; takes about as long as a
+        question about a whole frame. Gives the agreement (1 is perfect); raises ModelInvalid.
+        """
+        loaded = self._loaded
+        return run_self_test(self._layout, loaded.runner, loaded.coder, loaded.eye)
+
+    def close(self) -> None:
+        """Release the model's memory; the engine cannot be used afterwards."""
+        self._open = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _crop(self, image: Image, look: Look) -> Crop:
+        settings, pixels = self._settings, self._layout.pixels
+        high = min(settings.max_pixels, pixels.max_pixels)
+        low = pixels.min_pixels if settings.min_pixels is None else settings.min_pixels
+        rules = SizeRules(self._layout.vision.token_px, min(low, high), high)
+        height, width = image.shape[:2]
+        return choose_crop(width, height, look.boxes, settings.crop_margin, rules)
+
+    def _show(self, request: AnalysisRequest, crop: Crop) -> list[Shown]:
+        image = cut(request.image, crop)
+        if request.before is None or not self._settings.use_before:
+            return [Shown(self._loaded.eye.look([image]))]
+        # Both frames ride in one temporal patch; its time is the mean of theirs.
+        before = cut(request.before, crop)
+        return [Shown(self._loaded.eye.look([before, image]), self._settings.before_gap_s / 2)]
+
+
+def open_engine(settings: EngineSettings) -> Engine:
+    """Load, compile and return the model of `settings`; takes seconds (longer without a cache).
+
+    Raises ModelMissing if there is no model at `model_dir`, ModelInvalid if it cannot be used.
+    """
+    layout = load_layout(settings.model_dir)
+    if settings.cache_dir is not None:
+        settings = replace(settings, cache_dir=_usable(settings.cache_dir))
+    started = time.monotonic()
+    engine = Engine(layout, settings)
+    logger.info(
+        "model %s (%s, %.0f M parameters%s) loaded in %.1f s",
+        layout.info.name,
+        layout.info.precision,
+        layout.info.parameters_m,
+        ", untrained: its answers mean nothing" if layout.info.untrained else "",
+        time.monotonic() - started,
+    )
+    return engine
+
+
+def _usable(cache_dir: Path) -> Path | None:
+    """The folder for compiled models, made if need be; without one every start compiles anew."""
+    try:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        logger.warning("no model cache at %s (%s): starts will be slow", cache_dir, error.strerror)
+        return None
+    return cache_dir
+
+
+def _check_request(request: AnalysisRequest) -> None:
+    check_image(request.image)
+    if request.before is not None:
+        check_image(request.before, "the picture before")
+        if request.before.shape != request.image.shape:
+            raise PictureError(
+                f"the picture before is {request.before.shape[1]}x{request.before.shape[0]} "
+                f"pixels, the picture {request.image.shape[1]}x{request.image.shape[0]}; "
+                f"they must be equal"
+            )
+    num = sum(len(look.questions) for look in request.looks)
+    if num == 0 and not request.describe:
+        raise QuestionError("nothing is asked: the request has no question and no description")
+    if num > MAX_QUESTIONS:
+        raise QuestionError(f"{num} questions in one analysis; at most {MAX_QUESTIONS} are allowed")

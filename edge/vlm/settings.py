@@ -1,0 +1,51 @@
+"""How the engine is to run: where the model lies and the bounds it must keep.
+
+Plain values, no model and no OpenVINO; made by whoever opens the engine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+# 220 visual tokens: a 16:9 picture becomes 640x352, and a crop of up to that area stays as it is.
+DEFAULT_MAX_PIXELS = 640 * 360
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """Everything that `open_engine` must know.
+
+    `threads` None lets OpenVINO take all cores. `cache_dir` holds compiled models (made if absent);
+    None compiles on every start. `accuracy` computes in f32 with an f32 KV cache: slow, the
+    reference for tests. `max_pixels` bounds what one look feeds (1024 pixels are one token);
+    `min_pixels` None keeps the model's own minimum. `crop_margin` widens the boxes on each side, as
+    a share of their size. `use_before` shows the picture from before the movement together with
+    the keyframe, as a two-frame clip of `before_gap_s` seconds. `max_context` bounds the tokens of
+    one look, `max_prefixes` and `max_prefix_bytes` the remembered question sets.
+    """
+
+    model_dir: Path
+    threads: int | None = None
+    cache_dir: Path | None = None
+    accuracy: bool = False
+    max_pixels: int = DEFAULT_MAX_PIXELS
+    min_pixels: int | None = None
+    crop_margin: float = 0.15
+    use_before: bool = False
+    before_gap_s: float = 1.0
+    max_context: int = 4096
+    max_prefixes: int = 8
+    max_prefix_bytes: int = 256 * 2**20
+
+    def __post_init__(self) -> None:
+        if self.threads is not None and self.threads < 1:
+            raise ValueError(f"threads must be at least 1, not {self.threads}")
+        if self.max_pixels < 1024:
+            raise ValueError(f"max_pixels must be at least 1024, not {self.max_pixels}")
+        if self.min_pixels is not None and not 0 <= self.min_pixels <= self.max_pixels:
+            raise ValueError(
+                f"min_pixels must be 0..max_pixels ({self.max_pixels}), not {self.min_pixels}"
+            )
+        if not 0 <= self.crop_margin <= 5:
+            raise ValueError(f"crop_margin must be 0..5, not {self.crop_margin}")
