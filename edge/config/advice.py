@@ -1,0 +1,142 @@
+"""What is allowed but probably not meant: the warnings of `edge check`.
+
+Each adviser is a pure look at a checked configuration (but for the files it names, which are
+looked for). One that knows the speed of the box can be added to `ADVISERS` by whoever knows it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from edge.config.faults import Fault, TreePath
+from edge.config.models import Config
+from edge.config.services import DEMO_MODEL
+
+_LOCAL_HOSTS = {"localhost", "localhost.localdomain", "ip6-localhost"}
+
+
+def advise(config: Config) -> list[Fault]:
+    """Every warning about a configuration that is valid."""
+    return [warning for adviser in ADVISERS for warning in adviser(config)]
+
+
+def rule_advice(config: Config) -> Iterator[Fault]:
+    """Rules that cannot do what they seem to ask for."""
+    if not config.rules:
+        yield Fault("there are no rules, so no question is asked.", "Add one.", ("rules",))
+    for name, rule in config.rules.items():
+        at: TreePath = ("rules", name)
+        if rule.for_s and rule.when.every_s is None:
+            yield Fault(
+                "`for` is only noticed at a keyframe; none comes while nothing moves.",
+                "Add `when: {every: 5m}`.",
+                (*at, "for"),
+            )
+        if rule.condition is None and rule.for_s:
+            yield Fault("`for` has no effect without `alert`.", "Add `alert`.", (*at, "for"))
+        if rule.condition is None and rule.cooldown_s:
+            yield Fault(
+                "`cooldown` has no effect without `alert`.", "Add `alert`.", (*at, "cooldown")
+            )
+        cameras = [config.camera(camera) for camera in config.cameras_of(name)]
+        if not any(camera.enabled for camera in cameras):
+            yield Fault("none of its cameras is enabled.", "Enable one, or remove the rule.", at)
+        triggers = set(rule.when.on)
+        if triggers <= {"motion"} and not any(camera.motion.enabled for camera in cameras):
+            yield Fault(
+                "it waits for motion, and no camera of it looks for motion.",
+                "Set `motion: {enabled: true}`, or add `every`.",
+                (*at, "when"),
+            )
+
+
+def camera_advice(config: Config) -> Iterator[Fault]:
+    """Cameras that are never read or never say anything."""
+    for name, camera in config.cameras.items():
+        motion = camera.motion
+        is_quiet = not motion.enabled and not motion.scene and camera.periodic_s is None
+        asked = any(
+            rule.when.every_s is not None
+            for rule_name, rule in config.rules.items()
+            if name in config.cameras_of(rule_name)
+        )
+        if camera.enabled and is_quiet and not asked:
+            yield Fault(
+                "nothing can trigger a keyframe: motion and scene are off.",
+                "Set `periodic: 5m`, or enable `motion`.",
+                ("cameras", name),
+            )
+    if not any(camera.enabled for camera in config.cameras.values()):
+        yield Fault("no camera is enabled.", "Set `enabled: true` on one.", ("cameras",))
+
+
+def mqtt_advice(config: Config) -> Iterator[Fault]:
+    """A broker that anyone on the network can use or overhear."""
+    mqtt = config.mqtt
+    if _is_this_machine(mqtt.host):
+        return
+    if not mqtt.username and (mqtt.tls is None or mqtt.tls.cert is None):
+        yield Fault(
+            "the broker is used over the network without a user name and password.",
+            "Set `username` and `password`, or a client certificate.",
+            ("mqtt",),
+        )
+    if mqtt.username and mqtt.tls is None:
+        yield Fault(
+            "the password is sent over the network unencrypted.",
+            "Set `tls: {}` if the broker can do TLS.",
+            ("mqtt",),
+        )
+    if mqtt.tls is not None and not mqtt.tls.verify:
+        yield Fault(
+            "the broker's certificate is not checked.",
+            "Set `ca` to the authority's certificate and remove `verify: false`.",
+            ("mqtt", "tls", "verify"),
+        )
+
+
+def file_advice(config: Config) -> Iterator[Fault]:
+    """Files that are named and not there."""
+    tls = config.mqtt.tls
+    named: list[tuple[TreePath, Path | None]] = []
+    if tls is not None:
+        named += [(("mqtt", "tls", key), getattr(tls, key)) for key in ("ca", "cert", "key")]
+    if config.vlm.model.startswith("/"):
+        named.append((("vlm", "model"), Path(config.vlm.model)))
+    for path, file in named:
+        if file is not None and not file.exists():
+            yield Fault(
+                f"{file} does not exist or cannot be seen by this user.",
+                "Check the path and its permissions.",
+                path,
+            )
+
+
+def model_advice(config: Config) -> Iterator[Fault]:
+    """A model that cannot answer."""
+    if config.vlm.model == DEMO_MODEL and "model" in config.vlm.model_fields_set:
+        yield Fault(
+            "the demo model is small; its answers are no basis for a decision.",
+            "Remove `model` to use the default.",
+            ("vlm", "model"),
+        )
+
+
+def _is_this_machine(host: str) -> bool:
+    if host.casefold() in _LOCAL_HOSTS:
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+ADVISERS: list[Callable[[Config], Iterator[Fault]]] = [
+    rule_advice,
+    camera_advice,
+    mqtt_advice,
+    file_advice,
+    model_advice,
+]

@@ -1,0 +1,68 @@
+"""Faults found inside a validator, on their way through pydantic to the user.
+
+pydantic carries one message for one error; a Fault adds what to do about it and where below the
+validated value it lies. `problems.py` turns them into `edge.errors.Problem`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pydantic_core import PydanticCustomError
+
+FAULTS = "edge_faults"  # pydantic's `type` of these errors
+MAX_SHOWN_CHARS = 60
+
+TreePath = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong, what to write instead, and where below the value being validated."""
+
+    message: str
+    remedy: str
+    at: TreePath = ()
+
+
+def refuse(faults: Fault | Sequence[Fault]) -> PydanticCustomError:
+    """The exception for a validator to raise; it carries every fault given."""
+    listed = [faults] if isinstance(faults, Fault) else list(faults)
+    return PydanticCustomError(
+        FAULTS, "{summary}", {"summary": listed[0].message, "faults": listed}
+    )
+
+
+def show(value: object) -> str:
+    """The value as it can stand in a message: short, on one line, and without what is inside it."""
+    if isinstance(value, dict):
+        return "a mapping" if value else "an empty mapping"
+    if isinstance(value, list | tuple):
+        return f"a list of {len(value)}"
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = repr(value)
+    return text if len(text) <= MAX_SHOWN_CHARS else text[: MAX_SHOWN_CHARS - 3] + "..."
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that `name` is most likely a misspelling of."""
+    if len(name) > MAX_SHOWN_CHARS:
+        return None
+    plain = {other.casefold(): other for other in known}
+    near = difflib.get_close_matches(name.casefold(), plain, n=1, cutoff=0.6)
+    return plain[near[0]] if near else None
+
+
+def suggest(name: str, known: Iterable[str], what: str) -> str:
+    """A remedy for an unknown name: the nearest one and all that are known."""
+    listed = sorted(known)
+    near = nearest(name, listed)
+    hint = f"Did you mean {near!r}? " if near else ""
+    if not listed:
+        return f"{hint}There are no {what}."
+    return f"{hint}The {what} are: {', '.join(listed)}."
