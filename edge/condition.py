@@ -70,11 +70,11 @@ class Condition:
         Typed: the sum over the options that fulfil it. Text: with p the answer's own probability,
         p if the text matches and 1 - p if not, but never past 0.5 to the other side: a poorly read
         text is no evidence for its opposite. A text that was cut short and does not match might
-        have matched further on, so it gives 0.5.
+        have matched further on, so it gives 0.5. Not a number if the answer's probabilities are not.
         """
         if self.kind != "text" and answer.probabilities:
             total = math.fsum(answer.probabilities.get(option, 0.0) for option in self.accepted)
-            return min(1.0, max(0.0, total))
+            return total if math.isnan(total) else min(1.0, max(0.0, total))
         trust = min(1.0, max(0.5, answer.probability))
         if self.matches(answer):
             return trust
