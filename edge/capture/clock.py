@@ -1,4 +1,4 @@
-"""Clock: the times that capture stamps and waits by, in one place so that tests can give their own."""
+"""Clock and Arrival: the times that capture stamps and waits by. Tests give their own clock."""
 
 from __future__ import annotations
 
@@ -19,3 +19,11 @@ class Clock:
     mono_s: Callable[[], float] = time.monotonic
     utc: Callable[[], datetime] = _utc_now
     sleep: Callable[[float], None] = time.sleep
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """When a packet was received, by both clocks."""
+
+    mono_s: float
+    at: datetime

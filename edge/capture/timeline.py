@@ -65,8 +65,6 @@ class Timeline:
             if self._offset_s is not None:
                 pts_s = max(0.0, raw_s + self._offset_s)
             self._offset_s = pts_s - raw_s
-        elif not self._live:
-            self._offset_s = None
         return Placed(pts_s, gap=False)
 
     def _next(self, raw_s: float | None, mono_s: float, last: Placed) -> Placed:
