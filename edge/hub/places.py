@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from edge import demo
 from edge.errors import ModelMissing
 from edge.hub.folder import require_complete
 
 DEFAULT_MODEL = "OpenVINO/Qwen3-VL-2B-Instruct-int8-ov"
 DEMO_MODEL = "demo"
+DEMO_DIR = Path(__file__).parents[1] / "demo" / "model"
 SYSTEM_DIR = Path("/var/lib/edge/models")
 
 
@@ -40,23 +40,28 @@ def dir_for_pulling() -> Path:
 
 
 def find_model(name_or_path: str | Path) -> Path:
-    """The folder of a complete model: `demo`, a folder, or the hub's name of a pulled model.
+    """The folder of a complete model: `demo`, a folder, the hub's name of a pulled model, or ""
+    for the default one.
 
     A text that begins with `/`, `.` or `~` is a folder; any other is looked up in `search_dirs`
     first and taken for a folder below the current one last. Raises ModelMissing, naming the
     command that fetches it, and ModelInvalid for a folder whose files are not complete.
     """
-    name = str(name_or_path)
+    folder = locate_model(name_or_path)
+    require_complete(folder)
+    return folder
+
+
+def locate_model(name_or_path: str | Path) -> Path:
+    """As `find_model`, but the folder need not be complete."""
+    name = str(name_or_path).strip() or DEFAULT_MODEL
     if name == DEMO_MODEL:
-        return demo.MODEL_DIR
+        return DEMO_DIR
     path = Path(name).expanduser()
-    if not name.strip():
-        raise ModelMissing(f"no model was named; give a folder, `demo` or {DEFAULT_MODEL}")
-    if not name.startswith(("/", ".", "~")):
+    if not _is_path(name):
         path = next((d / name for d in search_dirs() if (d / name).is_dir()), path)
     if not path.is_dir():
         raise ModelMissing(_missing_text(name))
-    require_complete(path)
     return path
 
 
@@ -66,15 +71,19 @@ def _user_dir() -> Path:
     return base / "edge" / "models"
 
 
+def _is_path(name: str) -> bool:
+    return name.startswith(("/", ".", "~"))
+
+
 def _missing_text(name: str) -> str:
-    if name.startswith(("/", ".", "~")) or name.count("/") > 1:
+    if _is_path(name) or name.count("/") != 1:
         return (
             f"no model in {name}: there is no such folder. Fetch one with"
-            f" `edge model pull --dest {name}`, or use the bundled one with `{DEMO_MODEL}`"
+            f" `edge model pull --dest {name}`, or name the bundled small one, `{DEMO_MODEL}`"
         )
     looked = ", ".join(str(folder) for folder in search_dirs())
     pull = "edge model pull" if name == DEFAULT_MODEL else f"edge model pull {name}"
     return (
         f"no model {name} on this machine (looked in {looked}). Fetch it with `{pull}`,"
-        f" or use the bundled small one with `{DEMO_MODEL}`"
+        f" or name the bundled small one, `{DEMO_MODEL}`"
     )
