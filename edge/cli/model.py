@@ -168,7 +168,9 @@ def _show_layout(layout: Layout) -> None:
 
     info, text, vision = layout.info, layout.text, layout.vision
     print(f"name        {info.name}")
-    print(f"trained     {'no' if info.untrained else 'yes'}")
+    print(
+        "trained     " + ("no: its weights are random" if info.untrained else "yes, by its files")
+    )
     print(f"precision   {info.precision}")
     print(f"weights     language: {read_weights(layout.model_dir, LANGUAGE)}")
     print(f"            vision: {read_weights(layout.model_dir, MERGER)}")
