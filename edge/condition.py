@@ -70,7 +70,7 @@ class Condition:
         Typed: the sum over the options that fulfil it. Text: with p the answer's own probability,
         p if the text matches and 1 - p if not, but never past 0.5 to the other side: a poorly read
         text is no evidence for its opposite. A text that was cut short and does not match might
-        have matched further on, so it gives 0.5. Not a number if the answer's probabilities are not.
+        have matched further on, so it gives 0.5. NaN if the answer's probabilities are.
         """
         if self.kind != "text" and answer.probabilities:
             total = math.fsum(answer.probabilities.get(option, 0.0) for option in self.accepted)

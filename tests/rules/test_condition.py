@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import pytest
@@ -189,6 +190,11 @@ def test_text(value: object, text: str, found: bool) -> None:
 def test_probability(kind: QuestionKind, value: object, answer: Answer, expected: float) -> None:
     condition = parse_condition(kind, OPTIONS[kind], value)
     assert condition.probability(answer) == pytest.approx(expected)
+
+
+def test_a_broken_probability_is_not_taken_for_an_unlikely_one() -> None:
+    condition = parse_condition("yes_no", YES_NO, "yes")
+    assert math.isnan(condition.probability(typed("yes_no", yes=math.nan, no=math.nan)))
 
 
 def test_matches_goes_by_the_value() -> None:
