@@ -15,7 +15,7 @@ from pathlib import Path
 from edge.errors import StoreError
 
 _SQLITE_ADVICE = {
-    sqlite3.SQLITE_FULL: "the disk is full; free some space, or lower the limits under `store`",
+    sqlite3.SQLITE_FULL: "free some space on that disk, or lower the limits under `store`",
     sqlite3.SQLITE_READONLY: "the file cannot be written; check its owner, its permissions and "
     "whether the disk is mounted read-only",
     sqlite3.SQLITE_CANTOPEN: "the file cannot be opened; check the owner and permissions of its "
@@ -31,8 +31,8 @@ _SQLITE_ADVICE = {
     sqlite3.SQLITE_TOOBIG: "the value is too large to be stored",
 }
 _OS_ADVICE = {
-    errno.ENOSPC: "the disk is full; free some space, or lower the limits under `store`",
-    errno.EDQUOT: "the disk quota is used up; free some space, or lower the limits under `store`",
+    errno.ENOSPC: "free some space on that disk, or lower the limits under `store`",
+    errno.EDQUOT: "free some space within the quota, or lower the limits under `store`",
     errno.EFBIG: "the file may not grow any further; raise the file size limit of this process",
     errno.EROFS: "the disk is mounted read-only; mount it writable or set another `store.folder`",
     errno.EACCES: "no permission; check the owner and permissions, or set another `store.folder`",

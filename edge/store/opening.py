@@ -99,7 +99,7 @@ def open_database(path: Path, now: float) -> sqlite3.Connection:
         connection = _connect(path)
         try:
             _configure(connection, path)
-            before, after = migrate(connection)
+            before, after = migrate(connection, MIGRATIONS)
         except BaseException:
             connection.close()
             raise

@@ -76,9 +76,7 @@ _FIRST: tuple[str, ...] = (
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
 
 
-def migrate(
-    connection: sqlite3.Connection, migrations: Sequence[Sequence[str]] = MIGRATIONS
-) -> tuple[int, int]:
+def migrate(connection: sqlite3.Connection, migrations: Sequence[Sequence[str]]) -> tuple[int, int]:
     """Bring the file up to the last of `migrations`; return the version before and after.
 
     Each migration is one transaction: a failure (sqlite3.Error) leaves the file at the version it
