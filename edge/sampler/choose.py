@@ -43,6 +43,12 @@ class Candidate:
         return sure or tuple(region.box for region in self.regions)
 
     @property
+    def moved_share(self) -> float:
+        """Changed within the last moments, relative to the size of what moves."""
+        moved = sum(region.moved_px for region in self.regions)
+        return moved / max(1, sum(region.area_px for region in self.regions))
+
+    @property
     def area_frac(self) -> float:
         """Changed pixels as a share of the frame."""
         return sum(region.area_px for region in self.regions) / self.view.soft.size

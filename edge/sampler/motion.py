@@ -24,6 +24,7 @@ from edge.sampler.view import BLANK_ENERGY, KEPT_EDGES, View, edge_agreement
 _LAG_S = 0.4  # long enough for a walker 20 px high to leave his outline, short against exposure
 _NOISE_SIGMAS = 4.5  # 7e-6 of normal noise lies above: 0.4 pixels of 57,600
 _BACKGROUND_S = 5.0  # time constant of the background where nothing moves
+_ABSORB_S = 30.0  # ... where something stands that was not there: a patch of sun, a parked car
 _REFERENCE_WIDTH_PX = 320  # contour_area is given for this width
 
 _SETTLE_S = 0.6  # exposure control rings after a jump; blind meanwhile
@@ -113,17 +114,20 @@ class MotionDetector:
         if cv2.countNonZero(change.mask) * 2 >= min_area_px:
             found = find_regions(both, change.mask, since.mask, min_area_px)
             regions = [r for r in found if not is_only_light(r, view, reference, change)]
-        self._learn_background(view, background, since, fit, both)
+        self._learn_background(view, background, since, fit, change.mask)
         return regions
 
     def _learn_background(
-        self, view: View, background: View, since: Change, fit: LightFit, busy: Mask
+        self, view: View, background: View, since: Change, fit: LightFit, moving: Mask
     ) -> None:
         elapsed_s = view.pts_s - self._recent[-2].pts_s if len(self._recent) > 1 else 0.0
-        rate = 1 - math.exp(-elapsed_s / _BACKGROUND_S)
+        quick = np.float32(1 - math.exp(-elapsed_s / _BACKGROUND_S))
+        slow = np.float32(1 - math.exp(-elapsed_s / _ABSORB_S))
+        around = np.ones((9, 9), np.uint8)
+        rate = np.where(cv2.dilate(since.mask, around), slow, quick)
+        rate *= cv2.dilate(moving, around) == 0
         learned = fit.applied_to(background.soft)
-        still = cv2.dilate(busy, np.ones((9, 9), np.uint8)) == 0
-        learned += since.signed * np.float32(rate) * still
+        learned += since.signed * rate
         self._background = View(learned, view.pts_s)
 
     def _changed(self, view: View, reference: View, fit: LightFit) -> Change:

@@ -63,4 +63,4 @@ class NoiseModel:
 
 def _sampled_median(change: Field) -> float:
     """Median of every 16th pixel: 3,600 of 57,600, standard error under 2 % of it."""
-    return median(change[1::4, 1::4])
+    return median(change[::4, ::4])

@@ -29,6 +29,7 @@ class Region:
 
     box: Box
     area_px: int
+    moved_px: int  # of them, changed against the recent past
     touches_border: bool
     is_vacated: bool  # something has just left it: it moves, but there is nothing to see
 
@@ -69,18 +70,19 @@ def find_regions(changed: Mask, moving: Mask, unusual: Mask, min_area_px: int) -
         part = np.s_[top : top + height, left : left + width]
         inside = core[part] * mine
         area_px = cv2.countNonZero(inside)
-        if area_px < min_area_px or cv2.countNonZero(inside & moving[part]) * 2 < min_area_px:
+        moved_px = cv2.countNonZero(inside & moving[part])
+        if area_px < min_area_px or moved_px * 2 < min_area_px:
             continue
         present = inside & unusual[part]
         num_present = cv2.countNonZero(present)
         is_vacated = num_present * 4 < area_px
         shown = inside if is_vacated else present
-        regions.append(_region(shown, left, top, changed.shape, is_vacated=is_vacated))
+        regions.append(_region(shown, left, top, changed.shape, moved_px, is_vacated=is_vacated))
     return sorted(regions, key=lambda region: -region.area_px)[:_MAX_REGIONS]
 
 
 def _region(
-    inside: Mask, left: int, top: int, shape: tuple[int, ...], *, is_vacated: bool
+    inside: Mask, left: int, top: int, shape: tuple[int, ...], moved_px: int, *, is_vacated: bool
 ) -> Region:
     height, width = shape[0], shape[1]
     x, y, span_x, span_y = cv2.boundingRect(inside)
@@ -89,7 +91,7 @@ def _region(
     # Two pixels are as good as touching: the blur and the density test thin the outline.
     touches = x1 <= 2 or y1 <= 2 or x2 >= width - 2 or y2 >= height - 2
     box = Box(x1 / width, y1 / height, x2 / width, y2 / height)
-    return Region(box, cv2.countNonZero(inside), touches, is_vacated)
+    return Region(box, cv2.countNonZero(inside), moved_px, touches, is_vacated)
 
 
 def is_only_light(region: Region, view: View, reference: View, change: Change) -> bool:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import math
 from collections import deque
 
+import numpy as np
+
 from edge.frames import Frame, Image, Keyframe, Phase, Trigger
-from edge.geometry import Box
+from edge.geometry import Box, union_of
 from edge.sampler.choose import Candidate, Window, candidate, sharpness_of
 from edge.sampler.look import LookArea, zones_touched
 from edge.sampler.motion import Motion, MotionDetector
@@ -20,9 +22,10 @@ from edge.sampler.quiet import QuietPicture
 from edge.sampler.scene import Cut, SceneDetector
 from edge.sampler.settings import SamplerSettings
 from edge.sampler.signature import Signatures
-from edge.sampler.tamper import TamperDetector
+from edge.sampler.tamper import TamperDetector, is_shifted
 from edge.sampler.view import View
 
+_MASKED_LUMA = np.uint8(128)
 _MIN_STEP_S = 0.09  # more than 10 pictures a second tell nothing new and cost as much
 _NUM_SIGHTINGS = 4  # frames held back before a movement is sure; each is a decoded picture
 _SPACING_S = 1.5  # between peaks of one movement, at first
@@ -30,8 +33,11 @@ _SPACING_GROWTH = 1.5
 _MAX_SPACING_S = 10.0
 _NEWCOMER_SPACING_S = 0.6
 _RETRY_S = 0.4  # after a near-duplicate
+_LITTLE = 0.1
+_STIRRING = 0.2  # of what is seen to move, for another peak
 _WORTH = 0.3  # of the last peak's value, for another peak of the same things
-_SETTLED_FRAMES = 8  # frames held to find the first still one
+_SETTLED_S = 1.4  # frames held back this long, to find the first still one
+_SETTLED_EVERY_S = 0.19  # each is a decoded picture: 7 at most
 
 
 class Sampler:
@@ -76,8 +82,7 @@ class Sampler:
         if self._is_break(frame):
             chosen += self._start_anew(frame)
         if frame.pts_s - self._last_s >= _MIN_STEP_S:
-            view = View.of_luma(frame.luma, frame.pts_s)
-            chosen += self._look_at(frame, view)
+            chosen += self._look_at(frame, self._view(frame))
             self._last_s = frame.pts_s
         if self._periodic.is_due(frame.pts_s):
             chosen.append(self.take(frame, "periodic"))
@@ -85,19 +90,31 @@ class Sampler:
 
     def flush(self) -> list[Keyframe]:
         """The stream has ended: hand out what was still waited for."""
-        return self._close_window() if self._movement.is_moving else []
+        if not self._movement.is_moving:
+            return []
+        frame, view = self._latest
+        if frame.pts_s > self._movement.last_hit_s:
+            return self._come_to_rest(frame, view)
+        chosen = self._close_window()
+        self._forget_movement()
+        return chosen
 
     def take(self, frame: Frame, trigger: Trigger = "command") -> Keyframe:
         """A keyframe of this very frame, whatever it shows."""
-        view = View.of_luma(frame.luma, frame.pts_s)
-        return self._keyframe(frame, view, trigger, self._motion_score)
+        return self._keyframe(frame, self._view(frame), trigger, self._motion_score)
+
+    def _view(self, frame: Frame) -> View:
+        luma = frame.luma
+        if self._settings.mask:
+            luma = np.where(self._look.mask((luma.shape[0], luma.shape[1])), luma, _MASKED_LUMA)
+        return View.of_luma(luma, frame.pts_s)
 
     # Streams that break
 
     def _is_break(self, frame: Frame) -> bool:
         return (
             frame.after_gap
-            or frame.pts_s <= self._last_s
+            or frame.pts_s < self._last_s
             or frame.luma.shape != self._shape
             or (frame.width_px, frame.height_px) != self._size_px
         )
@@ -122,7 +139,7 @@ class Sampler:
         self._motion_score = 0.0
         self._window: Window | None = None
         self._sightings: deque[Candidate] = deque(maxlen=_NUM_SIGHTINGS)
-        self._settling: deque[tuple[Frame, View]] = deque(maxlen=_SETTLED_FRAMES)
+        self._settling: deque[tuple[Frame, View]] = deque()
         self._next_look_s = -math.inf
         self._last_chosen_s = -math.inf
         self._spacing_s = _SPACING_S
@@ -130,6 +147,7 @@ class Sampler:
         self._num_peaks = 0
         self._before: Image | None = None
         self._touched: tuple[Box, ...] = ()
+        self._path: Box | None = None
 
     # One frame
 
@@ -154,8 +172,15 @@ class Sampler:
         self._quiet.clear()
         self._forget_movement()
         self._signatures.clear()
-        self._signatures.add(cut.view)
-        return [*pending, self._keyframe(cut.frame, cut.view, "scene", min(1.0, cut.score))]
+        self._signatures.add(cut.view, at_rest=True)
+        trigger: Trigger = "scene"
+        if self._settings.tamper and is_shifted(cut.old_view, cut.view):
+            self._tamper.note_moved(view.pts_s)
+            trigger = "tamper"
+        return [
+            *pending,
+            self._keyframe(cut.frame, cut.view, trigger, cut.score, detail=self._tamper.state),
+        ]
 
     def _follow(self, frame: Frame, view: View, motion: Motion) -> list[Keyframe]:
         now_s = frame.pts_s
@@ -175,7 +200,10 @@ class Sampler:
         if not movement.is_moving:
             self._wait(frame, seen, now_s)
             return []
-        self._settling.append((frame, view))
+        self._latest = (frame, view)
+        self._hold(frame, view)
+        path = [track.box for track in tracks if track.is_confirmed]
+        self._path = union_of([*path, self._path] if self._path else path)
         if movement.has_started:
             self._start(now_s)
         elif self._window is None and self._wants_another(seen, now_s):
@@ -187,6 +215,13 @@ class Sampler:
             elif seen is not None:
                 self._window.offer(seen)
         return chosen
+
+    def _hold(self, frame: Frame, view: View) -> None:
+        held = self._settling
+        if not held or frame.pts_s - held[-1][0].pts_s >= _SETTLED_EVERY_S:
+            held.append((frame, view))
+        while frame.pts_s - held[0][0].pts_s > _SETTLED_S:
+            held.popleft()
 
     def _wait(self, frame: Frame, seen: Candidate | None, now_s: float) -> None:
         while self._sightings and now_s - self._sightings[0].frame.pts_s > 2.0:
@@ -212,6 +247,8 @@ class Sampler:
             return False
         if any(track.is_newcomer for track in self._movement.newcomers):
             return now_s - self._last_chosen_s >= _NEWCOMER_SPACING_S
+        if self._num_peaks and seen.moved_share < _STIRRING:
+            return False  # about to come to rest, or only an arm: no other picture than before
         return now_s >= self._next_look_s and seen.value >= _WORTH * self._last_value
 
     def _close_window(self) -> list[Keyframe]:
@@ -229,26 +266,38 @@ class Sampler:
         self._num_peaks += 1
         self._last_chosen_s, self._last_value = now_s, best.value
         self._touched = best.boxes
-        self._signatures.add(best.view)
+        self._signatures.add(best.view, at_rest=False)
         score = _score(best.area_frac)
         return [self._keyframe(best.frame, best.view, "motion", score, "peak", best.boxes)]
 
     def _come_to_rest(self, frame: Frame, view: View) -> list[Keyframe]:
         chosen = self._close_window()
         still_frame, still_view = self._first_still(frame, view)
-        changed = tuple(r.box for r in self._motion.changes_since_background(still_view))
+        changed = tuple(
+            region.box
+            for region in self._motion.changes_since_background(still_view)
+            if self._path is not None and region.box.intersection(self._path)
+        )
         self._motion.settle()
         self._signatures.set_present(list(changed))
-        boxes = changed or self._touched
-        compared = changed + self._touched
-        if boxes and not self._signatures.repeats_last(still_view, compared, self._motion):
-            self._signatures.add(still_view)
+        boxes = _after_boxes(changed, self._touched)
+        if boxes and not self._is_told(still_view, changed):
+            self._signatures.add(still_view, at_rest=True)
             score = _score(sum(box.area for box in boxes))
             chosen.append(self._keyframe(still_frame, still_view, "motion", score, "after", boxes))
         self._forget_movement()
         self._quiet.clear()
         self._quiet.offer(frame)
         return chosen
+
+    def _is_told(self, view: View, changed: tuple[Box, ...]) -> bool:
+        """Whether the last keyframe says all there is to say about the scene at rest.
+
+        A new state is told although the last peak may look much like it: only now it has stayed.
+        """
+        if changed and not self._signatures.last_at_rest:
+            return False
+        return self._signatures.repeats_last(view, changed + self._touched, self._motion)
 
     def _first_still(self, frame: Frame, view: View) -> tuple[Frame, View]:
         """The earliest held frame that already looked like the present one."""
@@ -292,6 +341,13 @@ class Sampler:
             started_pts_s=self._movement.started_s if phase is not None else frame.pts_s,
             detail=detail,
         )
+
+
+def _after_boxes(changed: tuple[Box, ...], touched: tuple[Box, ...]) -> tuple[Box, ...]:
+    """Where to look once it is still: what has changed, and, if that is little, where it moved."""
+    if sum(box.area for box in changed) >= _LITTLE * sum(box.area for box in touched):
+        return changed or touched
+    return tuple(sorted(changed + touched, key=lambda box: -box.area))
 
 
 def _score(area_frac: float) -> float:

@@ -22,11 +22,12 @@ _MAX_WAIT = 4  # pictures; a new scene full of motion never settles
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A confirmed cut: the first frame of the new scene."""
+    """A confirmed cut: the first frame of the new scene, and the last view of the old one."""
 
     frame: Frame
     view: View
-    score: float
+    old_view: View
+    score: float  # 0..1
 
 
 def unlikeness(a: View, b: View) -> float:
@@ -71,7 +72,7 @@ class SceneDetector:
             return self._confirm(self._pending, view, score)
         usual = max(self._scores, default=0.0)
         if score >= self._threshold and score - usual >= _SPIKE:
-            self._pending = Cut(frame, view, score)
+            self._pending = Cut(frame, view, self._last, score)
             self._num_waited = 0
             return None
         self._scores.append(score)

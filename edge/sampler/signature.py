@@ -25,7 +25,7 @@ _MAX_PRESENT = 16
 @dataclass(frozen=True, slots=True)
 class _Shown:
     view: View
-    pts_s: float
+    at_rest: bool
 
 
 class Signatures:
@@ -40,9 +40,9 @@ class Signatures:
         self._shown.clear()
         self._present.clear()
 
-    def add(self, view: View) -> None:
-        """A keyframe was made of this picture."""
-        self._shown.append(_Shown(view, view.pts_s))
+    def add(self, view: View, *, at_rest: bool) -> None:
+        """A keyframe was made of this picture, in which the scene was at rest or not."""
+        self._shown.append(_Shown(view, at_rest))
 
     def set_present(self, boxes: list[Box]) -> None:
         """These things have come to rest. One that covers half of an old one takes its place."""
@@ -55,12 +55,17 @@ class Signatures:
         return any(
             self._is_same(view, shown.view, boxes, motion)
             for shown in self._shown
-            if view.pts_s - shown.pts_s <= _KEPT_S
+            if view.pts_s - shown.view.pts_s <= _KEPT_S
         )
 
     def repeats_last(self, view: View, boxes: tuple[Box, ...], motion: MotionDetector) -> bool:
         """Whether the boxes look as in the last keyframe."""
         return bool(self._shown) and self._is_same(view, self._shown[-1].view, boxes, motion)
+
+    @property
+    def last_at_rest(self) -> bool:
+        """Whether the last keyframe showed a scene at rest."""
+        return bool(self._shown) and self._shown[-1].at_rest
 
     def _is_same(
         self, view: View, shown: View, boxes: tuple[Box, ...], motion: MotionDetector

@@ -6,10 +6,11 @@ beyond whether there is some.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from edge.frames import Frame, Luma
-from edge.sampler.view import View, edge_agreement
+from edge.sampler.view import KEPT_EDGES, View, edge_agreement
 
 _CONFIRM_S = 3.0  # a hand, a passing lorry, a lamp switched off and on
 _CLEAR_S = 1.0
@@ -21,7 +22,7 @@ _BLACK_LUMA = 24.0  # 98 % of the picture darker (16 is video black)
 _COVERED_SHARE = 0.25  # of the usual structure left
 _MIN_USUAL_ENERGY = 0.02  # a scene with less shows nothing that could be covered
 _MOVED_AGREEMENT = 0.2  # with the usual edges; a lamp instead of infrared keeps 0.5
-_MOVED_S = 60.0  # then the new view is the usual one
+_MOVED_S = 60.0  # how long it is reported; the new view is learned meanwhile
 
 # A still scene in compressed video may be bit-identical for a group of pictures (0.8 s at most on
 # the corridor camera measured), so frozen means three times as long as ever seen while not frozen.
@@ -35,7 +36,6 @@ class TamperDetector:
     def __init__(self) -> None:
         self.state = ""
         self._usual: View | None = None
-        self._usual_since_s = 0.0
         self._longest_same_s = 0.0
         self.rebaseline()
 
@@ -43,33 +43,42 @@ class TamperDetector:
         """After a gap or in a new scene what is usual must be learned again."""
         self.state = ""
         self._usual = None
+        self._usual_since_s = 0.0
         self._last_luma: Luma | None = None
         self._same_since_s = 0.0
+        self._moved_until_s = 0.0
         self._suspect = ""
         self._suspect_since_s = 0.0
-        self._ordinary_since_s = 0.0
 
     def step(self, frame: Frame, view: View, is_moving: bool) -> bool:
         """Take in the next picture; true when a new kind of tamper has just been established."""
         now_s = view.pts_s
+        if self.state == "moved" and now_s >= self._moved_until_s:
+            self.state = ""
         kind = self._kind(frame.luma, view)
         if kind != self._suspect:
             self._suspect, self._suspect_since_s = kind, now_s
         lasted_s = now_s - self._suspect_since_s
         if not kind and not is_moving:
             self._learn(view)
-        if kind == self.state:
-            if kind == "moved" and lasted_s >= _MOVED_S:
-                self.rebaseline()
+        if kind == self.state or (not kind and self.state == "moved"):
             return False
         if not kind:
             if self.state == "frozen" or lasted_s >= _CLEAR_S:
                 self.state = ""
             return False
-        if kind == "frozen" or lasted_s >= _CONFIRM_S:
-            self.state = kind
-            return True
-        return False
+        if kind != "frozen" and lasted_s < _CONFIRM_S:
+            return False
+        if kind == "moved":
+            self.note_moved(now_s)
+        self.state = kind
+        return True
+
+    def note_moved(self, now_s: float) -> None:
+        """The camera has been turned: learn the new view, and say so for a minute."""
+        self.state = "moved"
+        self._moved_until_s = now_s + _MOVED_S
+        self._usual = None
 
     def _kind(self, luma: Luma, view: View) -> str:
         if self._is_frozen(luma, view.pts_s):
@@ -108,6 +117,24 @@ class TamperDetector:
         if elapsed_s >= _LEARN_EVERY_S:
             rate = np.float32(min(1.0, elapsed_s / _LEARN_S))
             self._usual = View(usual.soft + rate * (view.soft - usual.soft), view.pts_s)
+
+
+def is_shifted(old: View, new: View) -> bool:
+    """Whether `new` shows the scene of `old` from a camera turned by 3 % of the width or more.
+
+    Phase correlation proposes the shift (pictures 80 px wide); the edges of the common part
+    must then agree.
+    """
+    height, width = old.small.shape
+    window = cv2.createHanningWindow((width, height), cv2.CV_32F)
+    (dx, dy), _ = cv2.phaseCorrelate(old.small, new.small, window)
+    x, y = round(dx), round(dy)
+    if max(abs(x), abs(y)) < 0.03 * width or abs(x) > width * 0.6 or abs(y) > height * 0.6:
+        return False
+    then = old.edges[:, max(0, -y) : height - max(0, y), max(0, -x) : width - max(0, x)]
+    now = new.edges[:, max(0, y) : height + min(0, y), max(0, x) : width + min(0, x)]
+    norm = float(np.sqrt(np.sum(then * then) * np.sum(now * now)))
+    return norm > 0 and float(np.sum(then * now)) > KEPT_EDGES * norm
 
 
 def _is_black(luma: Luma) -> bool:

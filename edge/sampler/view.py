@@ -50,10 +50,11 @@ class View:
     @cached_property
     def coarse(self) -> Field:
         """Area means, COARSE_WIDTH_PX wide."""
-        return shrunk(self._small, COARSE_WIDTH_PX)
+        return shrunk(self.small, COARSE_WIDTH_PX)
 
     @cached_property
-    def _small(self) -> Field:
+    def small(self) -> Field:
+        """Area means, EDGE_WIDTH_PX wide."""
         return shrunk(self.soft, EDGE_WIDTH_PX)
 
     @cached_property
@@ -68,8 +69,8 @@ class View:
         The weight g^2 / (g^2 + c^2) with c = 4 grey levels per pixel makes it independent of
         brightness and nearly so of contrast; noise of 10 grey levels in the luma weighs 0.07.
         """
-        gx = cv2.Sobel(self._small, cv2.CV_32F, 1, 0, scale=1 / 8)
-        gy = cv2.Sobel(self._small, cv2.CV_32F, 0, 1, scale=1 / 8)
+        gx = cv2.Sobel(self.small, cv2.CV_32F, 1, 0, scale=1 / 8)
+        gy = cv2.Sobel(self.small, cv2.CV_32F, 0, 1, scale=1 / 8)
         power = gx * gx + gy * gy
         weight = np.sqrt(power) / (power + 16.0)
         return np.stack((gx * weight, gy * weight))
