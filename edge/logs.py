@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Iterable
 
-from edge.redact import RedactingFilter
+from edge.redact import RedactFilter
 
 _PRIORITIES = {
     logging.DEBUG: 7,
@@ -21,6 +22,9 @@ _PRIORITIES = {
 }
 
 
+_redact = RedactFilter()
+
+
 class _JournalFormatter(logging.Formatter):
     """`<priority>message`, every line of a traceback prefixed alike (sd-daemon(3))."""
 
@@ -29,8 +33,14 @@ class _JournalFormatter(logging.Formatter):
         return "\n".join(prefix + line for line in super().format(record).splitlines())
 
 
-def start_logging(level: str) -> None:
+def hide_in_log(secrets: Iterable[str]) -> None:
+    """Mask these texts in every line from now on, beside the passwords in URLs."""
+    _redact.secrets = tuple(secrets)
+
+
+def start_logging(level: str, secrets: Iterable[str] = ()) -> None:
     """Send this process's log to stderr from now on. `level` is a name such as "INFO"."""
+    hide_in_log(secrets)
     stream = logging.StreamHandler(sys.stderr)
     if os.environ.get("JOURNAL_STREAM"):
         stream.setFormatter(_JournalFormatter("%(message)s"))
@@ -38,6 +48,6 @@ def start_logging(level: str) -> None:
         stream.setFormatter(
             logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%S")
         )
-    stream.addFilter(RedactingFilter())
+    stream.addFilter(_redact)
     logging.basicConfig(level=level, handlers=[stream], force=True)
     logging.captureWarnings(capture=True)

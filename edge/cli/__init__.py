@@ -1,8 +1,62 @@
-"""The `edge` command: one file per subcommand, imported only when it is the one asked for."""
+"""The `edge` command: one file per subcommand, imported only when it is the one asked for.
+
+Each subcommand's module has NAME, HELP, `add_arguments(parser)` and `run(args) -> exit status`.
+Errors raised on purpose (EdgeError) become one message on stderr; 78 is a configuration error
+(EX_CONFIG of sysexits.h, which the systemd unit does not restart), 1 is any other.
+"""
 
 from __future__ import annotations
 
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
 
-def main() -> int:
+from edge import __version__
+from edge.errors import ConfigError, EdgeError
+
+COMMANDS = ("demo", "run", "check", "ask", "replay", "watch", "model", "schema")
+EX_CONFIG = 78
+
+
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the return value is the process's exit status."""
-    raise NotImplementedError
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = build_parser(words[0] if words else "")
+    args = parser.parse_args(words)
+    try:
+        return int(args.run(args))
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return EX_CONFIG
+    except EdgeError as error:
+        print(f"edge {args.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def build_parser(command: str = "") -> argparse.ArgumentParser:
+    """The parser with all subcommands, or with only the one named if there is such a one."""
+    parser = argparse.ArgumentParser(
+        prog="edge",
+        description="Reads cameras, picks keyframes, has Qwen3-VL look at them on the CPU, "
+        "reports findings over MQTT.",
+    )
+    parser.add_argument("--version", action="version", version=f"edge {__version__}")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name in [command] if command in COMMANDS else COMMANDS:
+        module = importlib.import_module(f"edge.cli.{name}")
+        subparser = subparsers.add_parser(
+            module.NAME,
+            help=module.HELP,
+            description=module.__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(subparser)
+        subparser.set_defaults(run=module.run)
+    return parser

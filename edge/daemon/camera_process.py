@@ -78,7 +78,6 @@ class _CameraLoop:
         self._beat_mono_s = float("-inf")
         self._moving = False
         self._tamper = ""
-        self._facts = Heartbeat(0, 0, "", 0, 0, None)
 
     def take_command(self, command: object) -> None:
         """Called in the commands thread."""
@@ -99,7 +98,7 @@ class _CameraLoop:
                 return
             self._frames += 1
             self._step(frame)
-            self._beat(frame)
+            self._beat()
         for keyframe in self._sampler.flush():
             self._pipe.send(KeyframeTaken(keyframe))
         self._tell_motion(moving=False)
@@ -128,23 +127,20 @@ class _CameraLoop:
             self._pipe.send(MotionChanged(moving))
 
     def _tell_state(self, state: CameraState) -> None:
-        self._pipe.send(CameraStatus(state.word, state.error, state.retry_in_s))
-        if state.word != "online":
+        self._pipe.send(CameraStatus(state.status, state.error, state.retry_in_s))
+        if state.status != "online":
             self._tell_motion(moving=False)
 
     def _wait(self, seconds: float) -> bool:
         """Wait between two attempts; True if the camera is to stop."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not self._stop.is_set():
-            self._beat(None)
+            self._beat()
             self._stop.wait(min(left, BEAT_S))
         return self._stop.is_set()
 
-    def _beat(self, frame: Frame | None) -> None:
+    def _beat(self) -> None:
         now = time.monotonic()
-        if now - self._beat_mono_s < BEAT_S:
-            return
-        self._beat_mono_s = now
-        if frame is not None:
-            self._facts = replace(self._facts, width_px=frame.width_px, height_px=frame.height_px)
-        self._pipe.send(replace(self._facts, frames=self._frames))
+        if now - self._beat_mono_s >= BEAT_S:
+            self._beat_mono_s = now
+            self._pipe.send(Heartbeat(self._frames))

@@ -1,7 +1,7 @@
 """One spawned, killable child process and the two threads that talk to it.
 
 Nothing here can block the caller: a reader thread moves the child's messages into the daemon's
-inbox, a writer thread moves the daemon's messages into the pipe. A child that is stuck in native code
+inbox, a writer thread moves messages into the pipe. A child that is stuck in native code
 is killed; its pipe then closes and both threads end. A child whose parent is gone sees its pipe
 close and ends as well (`serve_commands`).
 """

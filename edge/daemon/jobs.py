@@ -10,6 +10,7 @@ from enum import IntEnum
 from edge.frames import Keyframe
 from edge.geometry import Box
 from edge.questions import Look
+from edge.rules.asking import Asking
 
 STRONG_MOTION_SCORE = 0.5  # motion at least this strong goes before weaker motion
 
@@ -47,9 +48,9 @@ class Job:
     keyframe: Keyframe
     looks: tuple[Look, ...]
     urgency: Urgency
-    describe: bool
     offered_mono_s: float
     covers_from_mono_s: float
+    asking: Asking | None = None  # the rules that ask; None for a user's question
     attempts: int = 0
 
     @property

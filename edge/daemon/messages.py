@@ -15,12 +15,7 @@ CameraWord = Literal["starting", "online", "offline", "stalled", "frozen", "ende
 class Heartbeat:
     """A camera process's capture loop is alive. Sent at least once a second while it can."""
 
-    frames: int  # received since the process started
-    dropped: int
-    codec: str
-    width_px: int
-    height_px: int
-    gop_frames: int | None  # frames between I-frames, once known
+    frames: int  # handed to the sampler since the process started
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Turns what happened into findings and hands them to the store, then to the broker.
 
 A finding is on disk together with its outbox row before anything is published. While the disk
-refuses (full, read-only) findings wait here in order, up to a bound, and are written when it works again.
+refuses (full, read-only) findings wait here in order, up to a bound, and are written once it works.
 """
 
 from __future__ import annotations
@@ -23,10 +23,9 @@ from edge.findings import (
 )
 from edge.frames import Keyframe
 from edge.mqtt.publisher import Publisher
-from edge.mqtt.topics import Topics
 from edge.questions import Timing, View
+from edge.store.database import Store
 from edge.store.outbox import OutboxMessage
-from edge.store.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -36,15 +35,19 @@ MAX_UNWRITTEN = 2000  # finding messages held in memory while the disk refuses; 
 class Reporter:
     """Opens, updates and ends findings."""
 
-    def __init__(self, node: str, store: Store, publisher: Publisher, topics: Topics) -> None:
+    def __init__(self, node: str, store: Store, publisher: Publisher) -> None:
         self.dropped = 0  # finding messages lost because the disk refused for too long
         self._node = node
         self._store = store
         self._publisher = publisher
-        self._topics = topics
         self._open: dict[str, Finding] = {}
         self._unwritten: deque[Finding] = deque()
         self._disk_refuses = False
+
+    def speak_through(self, publisher: Publisher, node: str) -> None:
+        """Use another publisher and node name from now on."""
+        self._publisher = publisher
+        self._node = node
 
     def open(self, keyframe: Keyframe, *, snapshot: bool) -> Finding:
         """Publish `new` for a keyframe; the returned finding's id stays until its end."""
@@ -116,7 +119,7 @@ class Reporter:
                 self._disk_refuses = False
             if written.type == "end":
                 self._publisher.publish_state(
-                    self._topics.last(written.camera), written.model_dump_json().encode()
+                    self._publisher.topics.last(written.camera), written.model_dump_json().encode()
                 )
 
     @property
@@ -135,7 +138,7 @@ class Reporter:
         numbered = finding.model_copy(update={"seq": self._store.next_seq(finding.camera)})
         message = OutboxMessage(
             camera=finding.camera,
-            topic=self._topics.finding(finding.camera),
+            topic=self._publisher.topics.finding(finding.camera),
             payload=numbered.model_dump_json().encode(),
         )
         self._store.record(numbered, [message])

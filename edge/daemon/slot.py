@@ -7,6 +7,7 @@ what its death means is its owner's business.
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Callable
 
 from edge.capture.backoff import Backoff
@@ -28,7 +29,7 @@ class Slot:
         self.child: Child | None = None
         self._spawn = spawn
         self._generation = 0
-        self._backoff = Backoff()
+        self._backoff = Backoff(random.random)
         self._start_at_mono_s: float | None = 0.0  # None: is not to run
         self._started_mono_s = 0.0
         self._killed = False
@@ -63,8 +64,8 @@ class Slot:
         if self._start_at_mono_s is None:
             return None
         if now_mono_s - self._started_mono_s > HEALTHY_AFTER_S:
-            self._backoff.reset()
-        delay_s = self._backoff.next_delay_s()
+            self._backoff = Backoff(random.random)
+        delay_s = self._backoff.failed()
         self._start_at_mono_s = now_mono_s + delay_s
         self.restarts += 1
         log.warning(

@@ -56,7 +56,6 @@ def make_job(
         keyframe=keyframe,
         looks=(Look(keyframe.boxes, asked),),
         urgency=urgency_of(keyframe),
-        describe=False,
         offered_mono_s=at,
         covers_from_mono_s=at,
     )

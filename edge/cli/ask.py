@@ -1,0 +1,185 @@
+"""Ask the model about one picture, without the daemon.
+
+    edge ask yard.jpg "Is there a parcel on the doorstep?" --yes-no
+    edge ask yard.jpg "What colour is the car?" --choices red,blue,white
+    edge ask yard.jpg "How many people are there?" --count
+    edge ask sign.jpg "What does the sign say?"
+    edge ask yard.jpg --describe --json
+
+Typed questions (--yes-no, --choices, --count, --rate) are answered from the model's probabilities;
+without one of them the answer is free text.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge.errors import QuestionError
+from edge.geometry import Box
+from edge.hub.places import DEFAULT_MODEL, find_model
+from edge.pictures import load_picture
+from edge.questions import (
+    AnalysisRequest,
+    AnalysisResult,
+    Look,
+    ModelInfo,
+    Question,
+    choice,
+    count,
+    rating,
+    text,
+    yes_no,
+)
+
+if TYPE_CHECKING:
+    from edge.vlm.settings import EngineSettings
+
+NAME = "ask"
+HELP = "ask the model about one picture"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("image", type=Path, help="a picture: JPEG, PNG, WebP, BMP or GIF")
+    parser.add_argument("question", nargs="?", default="", help="the question; not with --describe")
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--yes-no", action="store_true", help="answer yes or no")
+    kind.add_argument("--choices", metavar="A,B,...", help="answer with one of these")
+    kind.add_argument("--count", action="store_true", help="answer with a number 0 to 9")
+    kind.add_argument("--rate", action="store_true", help="answer with a grade 1 to 5")
+    kind.add_argument(
+        "--describe",
+        action="store_true",
+        help="describe the picture: summary, objects, texts, spatial relations",
+    )
+    parser.add_argument(
+        "--region",
+        metavar="X1,Y1,X2,Y2",
+        help="look at this part only, as fractions of the picture, such as 0.5,0,1,1",
+    )
+    parser.add_argument(
+        "--model",
+        default=DEFAULT_MODEL,
+        help="model folder, hub id that was pulled, or `demo` for the bundled untrained one "
+        "(default: %(default)s)",
+    )
+    parser.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
+    parser.add_argument("--deadline", type=float, default=60.0, help="seconds for a free answer")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Load the model, ask, print."""
+    question = build_question(args)
+    boxes = (parse_region(args.region),) if args.region else ()
+    picture = load_picture(args.image)
+    settings = _engine_settings(args)
+
+    from edge.vlm.engine import open_engine  # noqa: PLC0415 - openvino takes a second to import
+
+    started = time.monotonic()
+    with open_engine(settings) as engine:
+        loaded = time.monotonic()
+        request = AnalysisRequest(
+            id="ask",
+            image=picture,
+            before=None,
+            looks=(Look(boxes, (question,) if question else ()),),
+            describe=args.describe,
+            deadline_s=args.deadline,
+        )
+        result = engine.analyze(request)
+        info = engine.info
+    spent = {"load_s": round(loaded - started, 3), "answer_s": round(time.monotonic() - loaded, 3)}
+    if args.json:
+        print(json.dumps(as_json(result, info, spent), ensure_ascii=False))
+    else:
+        _show(result, info, spent)
+    return 0
+
+
+def build_question(args: argparse.Namespace) -> Question | None:
+    """The question that the arguments ask for; None for a description."""
+    if args.describe:
+        if args.question:
+            raise QuestionError("--describe takes no question")
+        return None
+    if args.yes_no:
+        return yes_no("ask", args.question)
+    if args.choices is not None:
+        options = tuple(option.strip() for option in args.choices.split(","))
+        return choice("ask", args.question, options)
+    if args.count:
+        return count("ask", args.question)
+    if args.rate:
+        return rating("ask", args.question)
+    return text("ask", args.question, max_chars=1000)
+
+
+def parse_region(words: str) -> Box:
+    """`x1,y1,x2,y2` as fractions; raises QuestionError."""
+    try:
+        x1, y1, x2, y2 = (float(word) for word in words.split(","))
+        return Box(x1, y1, x2, y2)
+    except ValueError as error:
+        raise QuestionError(
+            f"--region {words!r}: expected four fractions x1,y1,x2,y2 such as 0.5,0,1,1 ({error})"
+        ) from None
+
+
+def _engine_settings(args: argparse.Namespace) -> EngineSettings:
+    from edge.vlm.settings import EngineSettings  # noqa: PLC0415 - kept off `edge --version`
+
+    return EngineSettings(
+        model_dir=find_model(args.model), threads=args.threads, cache_dir=compiled_dir()
+    )
+
+
+def compiled_dir() -> Path:
+    """Where compiled models are kept for the next call, below the user's cache."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "edge" / "compiled"
+
+
+def as_json(result: AnalysisResult, info: ModelInfo, spent: dict[str, float]) -> dict[str, object]:
+    """What --json prints."""
+    document: dict[str, object] = {}
+    if result.answers:
+        answer = result.answers[0]
+        document |= {
+            "answer": answer.value,
+            "probability": round(answer.probability, 4),
+            "probabilities": {k: round(v, 4) for k, v in answer.probabilities.items()},
+            "truncated": answer.truncated,
+        }
+    if result.description:
+        document["description"] = dataclasses.asdict(result.description)
+    document["views"] = [dataclasses.asdict(view) for view in result.views]
+    document["model"] = dataclasses.asdict(info)
+    document["timing"] = {**dataclasses.asdict(result.timing), **spent}
+    return document
+
+
+def _show(result: AnalysisResult, info: ModelInfo, spent: dict[str, float]) -> None:
+    for answer in result.answers:
+        print(answer.value)
+        for option, probability in answer.probabilities.items():
+            print(f"  {option:<20} {probability:6.1%}  {'#' * round(probability * 40)}")
+    if result.description:
+        print(result.description.summary)
+        for name in ("objects", "texts", "spatial_relations"):
+            if entries := getattr(result.description, name):
+                print(f"{name.replace('_', ' ')}: {'; '.join(entries)}")
+    untrained = "; UNTRAINED, random weights: the answer means nothing" if info.untrained else ""
+    print(
+        f"[{info.name} {info.precision}{untrained}; loaded in {spent['load_s']:.1f} s, "
+        f"answered in {spent['answer_s']:.2f} s]",
+        file=sys.stderr,
+    )

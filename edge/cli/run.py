@@ -1,0 +1,75 @@
+"""Run the daemon: read the cameras, have the keyframes analysed, publish the findings.
+
+    edge run -c /etc/edge/edge.yaml
+
+Runs until SIGTERM or Ctrl-C. SIGHUP reads the configuration again: unchanged cameras go on, the
+model is loaded again only if its own settings changed. If the file is broken at start, the last one
+that worked is used and every error is logged. The exit status is 78 for a configuration that cannot
+be used, which the systemd unit does not restart, and 1 for any other failure to start.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+from pathlib import Path
+
+from edge.errors import EdgeError, ModelError
+
+NAME = "run"
+HELP = "run the daemon"
+
+log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument(
+        "-c", "--config", type=Path, required=True, metavar="FILE", help="the configuration, YAML"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Start everything; returns when the daemon was told to end."""
+    return serve(args.config)
+
+
+def serve(path: Path) -> int:
+    """Run the daemon on one configuration file until a signal ends it."""
+    # Imported here, because `edge --help` needs none of it.
+    from edge.cli import EX_CONFIG  # noqa: PLC0415
+    from edge.config.last_good import (  # noqa: PLC0415
+        find_state_folder,
+        load_with_fallback,
+        save_last_good,
+    )
+    from edge.daemon.service import Daemon, log_omissions  # noqa: PLC0415
+    from edge.daemon.wiring import store_settings  # noqa: PLC0415
+    from edge.hub.places import find_model  # noqa: PLC0415
+    from edge.logs import start_logging  # noqa: PLC0415
+    from edge.store.database import open_store  # noqa: PLC0415
+
+    loaded, broken = load_with_fallback(path, find_state_folder(path))
+    config = loaded.config
+    start_logging(config.log.level.upper(), loaded.secrets)
+    if broken is not None:
+        log.error("%s", broken)
+        log.error("%s cannot be used; going on with the last one that worked", path)
+    log_omissions(loaded)
+    try:
+        model_dir = find_model(config.vlm.model)
+    except ModelError as error:
+        log.critical("vlm.model: %s", error)
+        return EX_CONFIG
+    # Many small processes on four cores: libraries must not start a thread a core in each.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
+    store = open_store(store_settings(config))
+    if broken is None:
+        try:
+            save_last_good(path, config.store.folder)
+        except EdgeError as error:
+            log.warning("%s", error)
+    Daemon(loaded, path, model_dir, store).run()
+    return 0

@@ -1,0 +1,283 @@
+"""The life of a keyframe: reported, queued, analysed, judged by the rules, described, ended.
+
+Runs in the daemon's main thread and never blocks: the analyzer works in its own process and answers
+through the inbox. Every keyframe that comes in here ends in exactly one `end` message.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from edge.daemon.analyzer_host import AnalyzerHost
+from edge.daemon.jobs import Job, Urgency, urgency_of
+from edge.daemon.messages import Analysed, AnalysisRefused, EngineFailed, EngineReady
+from edge.daemon.reporter import Reporter, rfc3339, timing_report, view_report
+from edge.daemon.scheduler import Outcome, Scheduler
+from edge.findings import Finding, ModelReport
+from edge.frames import Keyframe
+from edge.questions import (
+    AnalysisRequest,
+    AnalysisResult,
+    Answer,
+    Look,
+    ModelInfo,
+    Question,
+    Timing,
+)
+from edge.rules.asking import Asking
+from edge.rules.book import RuleBook, Settlement
+
+log = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 2  # a keyframe whose analyzer died is tried once more
+RETRY_WITHIN_S = 120.0  # a model's first load on an N100 takes 63 s
+DISABLED = "the camera was switched off or changed before its analysis"
+STOPPED = "the daemon was stopped before its analysis"
+
+Reply = Callable[[Answer | None, str], None]  # the answer, or None and what went wrong
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What is known of the running job."""
+
+    results: list[AnalysisResult]
+    started_mono_s: float
+    settled: dict[str, object] | None = None  # fields of the finding, once the rules have judged
+    describe: Look | None = None  # where a description, if one is wanted, is to look
+
+
+class Analyst:
+    """Takes keyframes and users' questions through the analyzer and the rules."""
+
+    def __init__(
+        self,
+        *,
+        host: AnalyzerHost,
+        reporter: Reporter,
+        rules: RuleBook,
+        on_settled: Callable[[Settlement], None],
+        deadline_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.scheduler = Scheduler()
+        self.host = host
+        self.reporter = reporter
+        self.rules = rules
+        self.deadline_s = deadline_s
+        self._on_settled = on_settled
+        self._clock = clock
+        self._replies: dict[str, Reply] = {}
+        self._progress = _Progress([], 0.0)
+
+    def take_keyframe(self, keyframe: Keyframe, *, snapshot: bool) -> Finding:
+        """A camera has a keyframe: report it, and queue it if there is anything to ask."""
+        now = self._clock()
+        finding = self.reporter.open(keyframe, snapshot=snapshot)
+        asking = self.rules.ask(keyframe)
+        if not asking.looks:
+            self.scheduler.count_unasked(keyframe.camera)
+            self.reporter.end(finding.id, {})
+            return finding
+        job = Job(
+            id=finding.id,
+            keyframe=keyframe,
+            looks=asking.looks,
+            urgency=urgency_of(keyframe),
+            offered_mono_s=now,
+            covers_from_mono_s=now,
+            asking=asking,
+        )
+        for gone in self.scheduler.offer(job):
+            self.reporter.end(gone.job.id, {"superseded": gone.by.id})
+        self.step()
+        return finding
+
+    def ask(self, request_id: str, keyframe: Keyframe, question: Question, reply: Reply) -> None:
+        """A person asks about a picture: goes before the cameras' keyframes."""
+        now = self._clock()
+        job = Job(
+            id=request_id,
+            keyframe=keyframe,
+            looks=(Look((), (question,)),),
+            urgency=Urgency.USER,
+            offered_mono_s=now,
+            covers_from_mono_s=now,
+        )
+        if not self.scheduler.offer_user(job):
+            reply(None, "too many questions are waiting; try again later")
+            return
+        self._replies[request_id] = reply
+        self.step()
+
+    def step(self) -> None:
+        """Drop what has waited for too long, give the analyzer its next job if it is free."""
+        now = self._clock()
+        for job in self.scheduler.drop_stale(now):
+            waited = now - job.offered_mono_s
+            self._end_unanalysed(job, "stale", f"waited {waited:.0f} s for the analyzer")
+        running = self.scheduler.running
+        if not self.host.is_ready:
+            if running is not None and self.host.state != "busy":
+                self._give_up_late(now)
+        elif running is not None:  # its analyzer died, this is the next one
+            self._submit(running)
+        elif (taken := self.scheduler.take(now)) is not None:
+            self._progress = _Progress([], now)
+            self._submit(taken)
+
+    def heard(self, message: object) -> None:
+        """The analyzer says something."""
+        match message:
+            case EngineReady():
+                self.host.ready(message)
+            case EngineFailed(error):
+                self.host.failed(error)
+            case Analysed(result):
+                self.host.done()
+                if self._is_running(result.id):
+                    self._progress.results.append(result)
+                    self._answered(result)
+            case AnalysisRefused(job_id, error, retry):
+                self.host.done()
+                if self._is_running(job_id):
+                    self._failed(error, retry=retry)
+        self.step()
+
+    def analyzer_gone(self, exitcode: int | None) -> None:
+        """The analyzer's process has ended, whatever it had is to be tried again."""
+        self.host.gone(exitcode, self._clock())
+        if self.scheduler.running is not None:
+            self._failed("the analyzer process ended during the analysis", retry=True)
+
+    def forget_camera(self, camera: str) -> None:
+        """A camera was removed, changed or switched off: its waiting keyframes end unanalysed."""
+        for job in self.scheduler.forget(camera):
+            self._end_unanalysed(job, "stale", DISABLED)
+
+    def stop(self, cameras: list[str]) -> None:
+        """The daemon ends: so do all findings that are still open."""
+        if self.scheduler.running is not None:
+            self._finish("failed", STOPPED)
+        for camera in cameras:
+            for job in self.scheduler.forget(camera):
+                self._end_unanalysed(job, "stale", STOPPED)
+
+    def _is_running(self, job_id: str) -> bool:
+        return self.scheduler.running is not None and self.scheduler.running.id == job_id
+
+    def _submit(self, job: Job) -> None:
+        """Send the running job's next part: the questions, or the description after them."""
+        described = self._progress.describe
+        request = AnalysisRequest(
+            id=job.id,
+            image=job.keyframe.image,
+            before=job.keyframe.before,
+            looks=job.looks if described is None else (described,),
+            describe=described is not None,
+            deadline_s=self.deadline_s,
+        )
+        self.host.submit(request, self._clock())
+
+    def _give_up_late(self, now_mono_s: float) -> None:
+        """A job whose analyzer died does not wait for ever for the next one."""
+        if now_mono_s - self._progress.started_mono_s > RETRY_WITHIN_S:
+            self._failed(self.host.last_error or "no analyzer came up again", retry=False)
+
+    def _answered(self, result: AnalysisResult) -> None:
+        job = self.scheduler.running
+        assert job is not None  # noqa: S101 - checked by the caller
+        if job.asking is None or self._progress.settled is not None:
+            self._finish("analysed")
+        else:
+            self._settle(job, job.asking, result)
+
+    def _settle(self, job: Job, asking: Asking, result: AnalysisResult) -> None:
+        """The answers are there: let the rules judge, publish, go on to the description."""
+        settlement = self.rules.settle(asking, result.answers, job.id)
+        self._progress.settled = {
+            "verdicts": list(settlement.verdicts),
+            "severity": settlement.severity,
+            "views": [view_report(view) for view in result.views],
+            "model": model_report(self.host.info),
+            "covers_from": self._covers_from(job),
+        }
+        self.reporter.update(job.id, {**self._progress.settled, **self._timing(job)})
+        self._on_settled(settlement)
+        self._progress.describe = settlement.describe
+        if settlement.describe is None:
+            self._finish("analysed")
+        else:
+            self._submit(job)
+
+    def _failed(self, error: str, *, retry: bool) -> None:
+        job = self.scheduler.running
+        assert job is not None  # noqa: S101 - checked by the caller
+        if self._progress.settled is not None:  # only the description is missing
+            self._finish("analysed", f"no description: {error}")
+        elif retry and job.attempts + 1 < MAX_ATTEMPTS:
+            log.warning("%s: %s; it is tried once more", job.camera, error)
+            self.scheduler.retry()
+            self.step()
+        else:
+            log.warning("%s: analysis failed: %s", job.camera, error)
+            self._finish("failed", error)
+
+    def _finish(self, outcome: Outcome, reason: str = "") -> None:
+        """The running job is over."""
+        job = self.scheduler.finish(outcome)
+        if job.is_user:
+            self._reply(job, reason)
+            return
+        if outcome == "failed":
+            self._end_unanalysed(job, "analysis_failed", reason)
+            return
+        self.host.spent(sum(result.timing.total_ms for result in self._progress.results))
+        changes = {**(self._progress.settled or {}), **self._timing(job), "reason": reason}
+        description = self._progress.results[-1].description if self._progress.results else None
+        if description is not None:
+            changes |= {
+                "summary": description.summary,
+                "objects": list(description.objects),
+                "texts": list(description.texts),
+                "spatial_relations": list(description.spatial_relations),
+            }
+        self.reporter.end(job.id, changes)
+
+    def _reply(self, job: Job, reason: str) -> None:
+        reply = self._replies.pop(job.id)
+        answers = [answer for result in self._progress.results for answer in result.answers]
+        if answers:
+            reply(answers[0], "")
+        else:
+            reply(None, reason or "the analysis gave no answer")
+
+    def _end_unanalysed(self, job: Job, status: str, reason: str) -> None:
+        self.reporter.end(
+            job.id,
+            {"status": status, "reason": reason, "covers_from": self._covers_from(job)},
+        )
+
+    def _covers_from(self, job: Job) -> str | None:
+        """When the merged time span began, if the job stands for more than its own keyframe."""
+        merged_s = job.offered_mono_s - job.covers_from_mono_s
+        if merged_s <= 0:
+            return None
+        began = job.keyframe.captured_at.timestamp() - merged_s
+        return rfc3339(datetime.fromtimestamp(began, job.keyframe.captured_at.tzinfo))
+
+    def _timing(self, job: Job) -> Mapping[str, object]:
+        timings: list[Timing] = [result.timing for result in self._progress.results]
+        queue_ms = (self._progress.started_mono_s - job.offered_mono_s) * 1000
+        return {"timing": timing_report(queue_ms, timings)}
+
+
+def model_report(info: ModelInfo | None) -> ModelReport | None:
+    """The model as findings name it."""
+    if info is None:
+        return None
+    return ModelReport(name=info.name, precision=info.precision, untrained=info.untrained)

@@ -1,0 +1,85 @@
+"""Publishes the retained states: cameras, motion, rules, the box itself, Home Assistant discovery.
+
+States are the present truth and may be lost and repeated; findings go through the reporter instead.
+"""
+
+from __future__ import annotations
+
+from edge.daemon.messages import CameraWord
+from edge.findings import Info, RuleAttributes, Stats
+from edge.mqtt.publisher import Publisher
+
+# what the camera's status topic says for each of the daemon's own words
+_PUBLISHED: dict[CameraWord, str] = {
+    "starting": "offline",
+    "online": "online",
+    "offline": "offline",
+    "stalled": "stalled",
+    "frozen": "frozen",
+    "ended": "offline",
+    "disabled": "offline",
+}
+
+
+class Announcer:
+    """Writes states to their topics; the publisher sends them when they change or reconnects."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
+        self._topics = publisher.topics
+
+    def camera(self, camera: str, word: CameraWord) -> None:
+        """Whether the camera delivers pictures."""
+        self._say(self._topics.camera_status(camera), _PUBLISHED[word])
+
+    def motion(self, camera: str, *, moving: bool) -> None:
+        """Whether something moves in the camera's picture."""
+        self._say(self._topics.motion(camera), "ON" if moving else "OFF")
+
+    def rule(self, attributes: RuleAttributes) -> None:
+        """A rule's state at one camera; an unknown state is published as attributes only."""
+        camera, rule = attributes.camera, attributes.rule
+        if attributes.state != "unknown":
+            self._say(self._topics.rule(camera, rule), attributes.state.upper())
+        self._say(self._topics.rule_attributes(camera, rule), attributes.model_dump_json())
+
+    def settings(self, camera: str, *, enabled: bool, sensitivity: float) -> None:
+        """What can be set over MQTT, as it is now. Sensitivity is published as 1..100."""
+        self._say(self._topics.state(camera, "enabled"), "ON" if enabled else "OFF")
+        percent = max(1, round(sensitivity * 100))
+        self._say(self._topics.state(camera, "sensitivity"), str(percent))
+
+    def info(self, info: Info) -> None:
+        """What this box is."""
+        self._say(self._topics.info, info.model_dump_json())
+
+    def stats(self, stats: Stats) -> None:
+        """How this box is doing; not retained."""
+        self._publisher.publish_state(
+            self._topics.stats, stats.model_dump_json().encode(), retain=False
+        )
+
+    def snapshot(self, camera: str, jpeg: bytes) -> None:
+        """The camera's last keyframe as a JPEG."""
+        self._publisher.publish_state(self._topics.snapshot(camera), jpeg)
+
+    def forget_camera(self, camera: str) -> None:
+        """Clear the retained states of a camera that is no longer configured."""
+        topics = self._topics
+        for topic in (
+            topics.camera_status(camera),
+            topics.motion(camera),
+            topics.last(camera),
+            topics.snapshot(camera),
+            topics.state(camera, "enabled"),
+            topics.state(camera, "sensitivity"),
+        ):
+            self._publisher.forget_state(topic)
+
+    def forget_rule(self, camera: str, rule: str) -> None:
+        """Clear the retained states of a rule that is no longer asked at a camera."""
+        self._publisher.forget_state(self._topics.rule(camera, rule))
+        self._publisher.forget_state(self._topics.rule_attributes(camera, rule))
+
+    def _say(self, topic: str, text: str) -> None:
+        self._publisher.publish_state(topic, text.encode())

@@ -1,0 +1,81 @@
+"""Builds the statistics document: what the box did, how fast it is, what waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+import psutil
+
+from edge.daemon.analyzer_host import AnalyzerHost
+from edge.daemon.camera_host import CameraHost
+from edge.daemon.reporter import rfc3339
+from edge.daemon.scheduler import Scheduler
+from edge.findings import CameraStats, OutboxStats, Stats
+from edge.mqtt.publisher import PublisherStats
+from edge.store.outbox import OutboxTotals
+
+
+def build_stats(
+    *,
+    node: str,
+    uptime_s: float,
+    now_mono_s: float,
+    scheduler: Scheduler,
+    cameras: Iterable[CameraHost],
+    analyzer: AnalyzerHost,
+    outbox: OutboxStats,
+    rss_mb: Mapping[str, float],
+) -> Stats:
+    """The document of `{prefix}/{node}/stats` for this moment."""
+    return Stats(
+        node=node,
+        time=rfc3339(datetime.now(UTC)),
+        uptime_s=round(uptime_s, 1),
+        counts=scheduler.total(),
+        cameras={host.name: _camera_stats(host, scheduler, now_mono_s) for host in cameras},
+        outbox=outbox,
+        analyzer=analyzer.state,
+        analyzer_restarts=analyzer.slot.restarts,
+        analysis_ms_median=analyzer.median_ms(),
+        keyframes_per_hour_budget=analyzer.keyframes_per_hour(),
+        rss_mb=dict(rss_mb),
+    )
+
+
+def _camera_stats(host: CameraHost, scheduler: Scheduler, now_mono_s: float) -> CameraStats:
+    age_s = host.last_frame_age_s(now_mono_s)
+    return CameraStats(
+        state=host.status.state,
+        fps=round(host.fps(), 2),
+        frames=host.frames,
+        reconnects=host.reconnects,
+        restarts=host.slot.restarts,
+        last_frame_age_s=None if age_s is None else round(age_s, 1),
+        last_error=host.last_error,
+        counts=scheduler.counts(host.name),
+    )
+
+
+def outbox_stats(totals: OutboxTotals, publisher: PublisherStats) -> OutboxStats:
+    """The store's view and the publisher's view of the outbox in one."""
+    return OutboxStats(
+        connected=publisher.connected,
+        pending=totals.pending,
+        in_flight=publisher.in_flight,
+        published=publisher.published,
+        dropped_age=totals.dropped_age,
+        dropped_size=totals.dropped_size,
+        oldest_age_s=None if totals.oldest_age_s is None else round(totals.oldest_age_s, 1),
+    )
+
+
+def resident_mb(pids: Mapping[str, int]) -> dict[str, float]:
+    """Resident memory in MB of the processes that live, by the names given."""
+    sizes = {}
+    for name, pid in pids.items():
+        try:
+            sizes[name] = round(psutil.Process(pid).memory_info().rss / 1e6, 1)
+        except psutil.NoSuchProcess:
+            continue
+    return sizes

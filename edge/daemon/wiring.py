@@ -1,0 +1,156 @@
+"""From the configuration's words to the settings of each stage. Pure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge.capture.settings import SourceSettings
+from edge.config.models import Config
+from edge.daemon.analyzer_process import AnalyzerPlan
+from edge.daemon.camera_process import CameraPlan
+from edge.geometry import Polygon
+from edge.mqtt.settings import MqttSettings, TlsSettings
+from edge.rules.rule import Rule
+from edge.sampler.settings import SamplerSettings
+from edge.store.settings import StoreSettings
+from edge.vlm.settings import DEFAULT_MAX_PIXELS, EngineSettings
+
+STALL_MARGIN_S = 5.0  # a time-out of the stream is to be seen by the camera's own process first
+
+
+def camera_plan(config: Config, name: str) -> CameraPlan:
+    """What the process of camera `name` needs to know."""
+    camera = config.camera(name)
+    capture = camera.capture
+    return CameraPlan(
+        source=SourceSettings(
+            camera=name,
+            url=camera.url,
+            transport=capture.transport,
+            open_timeout_s=capture.open_timeout_s,
+            read_timeout_s=capture.read_timeout_s,
+            fps=capture.fps,
+            realtime=capture.realtime,
+            loop=capture.loop,
+            options=tuple(sorted(capture.options.items())),
+        ),
+        sampler=sampler_settings(config, name),
+        log_level=config.log.level.upper(),
+    )
+
+
+def sampler_settings(config: Config, name: str) -> SamplerSettings:
+    """The sampler of camera `name`; keyframes come at least as often as a rule's `every` asks."""
+    camera = config.camera(name)
+    motion = camera.motion
+    periods = [
+        rule.when.every_s
+        for rule_name, rule in config.rules.items()
+        if rule.when.every_s is not None and name in config.cameras_of(rule_name)
+    ]
+    if camera.periodic_s is not None:
+        periods.append(camera.periodic_s)
+    return SamplerSettings(
+        camera=name,
+        sensitivity=motion.sensitivity,
+        threshold=motion.threshold,
+        contour_area=motion.contour_area,
+        lightning_threshold=motion.lightning_threshold,
+        scene_threshold=motion.scene_threshold,
+        periodic_s=min(periods, default=None),
+        mask=camera.mask,
+        zones=tuple(camera.zones.items()),
+        motion=motion.enabled,
+        scene=motion.scene,
+        tamper=motion.tamper,
+    )
+
+
+def stall_timeout_s(config: Config, name: str) -> float:
+    """How long camera `name` may be silent: never less than its own time-outs take."""
+    capture = config.camera(name).capture
+    slowest = max(capture.open_timeout_s, capture.read_timeout_s)
+    return max(capture.stall_timeout_s, slowest + STALL_MARGIN_S)
+
+
+def analyzer_plan(config: Config, model_dir: Path) -> AnalyzerPlan:
+    """What the analyzer's process needs to know; compiled models are cached beside the store."""
+    vlm = config.vlm
+    return AnalyzerPlan(
+        engine=EngineSettings(
+            model_dir=model_dir,
+            threads=vlm.threads,
+            cache_dir=vlm.cache or config.store.folder / "compiled",
+            use_before=vlm.temporal == "pair",
+            max_pixels=vlm.max_pixels or DEFAULT_MAX_PIXELS,
+        ),
+        nice=vlm.nice,
+        log_level=config.log.level.upper(),
+    )
+
+
+def store_settings(config: Config) -> StoreSettings:
+    """The store's folder and limits."""
+    store, snapshots = config.store, config.snapshots
+    return StoreSettings(
+        folder=store.folder,
+        findings_max_age_s=store.findings_max_age_s,
+        findings_max_bytes=store.findings_max_size_bytes,
+        outbox_max_age_s=store.outbox_max_age_s,
+        outbox_max_bytes=store.outbox_max_size_bytes,
+        snapshots=snapshots.enabled,
+        snapshot_quality=snapshots.quality,
+        snapshots_max_age_s=snapshots.max_age_s,
+        snapshots_max_bytes=snapshots.max_size_bytes,
+    )
+
+
+def mqtt_settings(config: Config) -> MqttSettings:
+    """The broker and our place on it."""
+    mqtt = config.mqtt
+    tls = None
+    if mqtt.tls is not None:
+        tls = TlsSettings(mqtt.tls.ca, mqtt.tls.cert, mqtt.tls.key, mqtt.tls.verify)
+    return MqttSettings(
+        host=mqtt.host,
+        node=config.node,
+        port=mqtt.port,
+        prefix=mqtt.prefix,
+        version=mqtt.version,
+        username=mqtt.username,
+        password=mqtt.password.get_secret_value(),
+        keepalive_s=round(mqtt.keepalive_s),
+        tls=tls,
+        discovery=mqtt.discovery.enabled,
+        discovery_prefix=mqtt.discovery.prefix,
+        max_in_flight=mqtt.max_in_flight,
+    )
+
+
+def camera_zones(config: Config) -> dict[str, dict[str, Polygon]]:
+    """Each camera's zones by name."""
+    return {name: dict(camera.zones) for name, camera in config.cameras.items()}
+
+
+def build_rules(config: Config) -> tuple[Rule, ...]:
+    """The rules with their cameras' names filled in."""
+    return tuple(
+        Rule(
+            name=name,
+            question=rule.question(name),
+            condition=rule.condition,
+            cameras=config.cameras_of(name),
+            zones=rule.zones,
+            triggers=frozenset(rule.when.on),
+            every_s=rule.when.every_s,
+            confirm=rule.confirm,
+            clear=rule.clear,
+            min_confidence=rule.min_confidence,
+            for_s=rule.for_s,
+            cooldown_s=rule.cooldown_s,
+            schedule=rule.hours,
+            severity=rule.severity,
+            describe=rule.describe,
+        )
+        for name, rule in config.rules.items()
+    )
