@@ -1,9 +1,11 @@
 """Fetch a model from a model hub, or show what is known of one.
 
-edge model pull
-edge model pull OpenVINO/Qwen3-VL-2B-Instruct-int8-ov --revision main
-edge model info
-edge model info demo --self-test
+    edge model pull
+    edge model pull OpenVINO/Qwen3-VL-2B-Instruct-int8-ov --revision main
+    edge model info
+    edge model info demo --self-test
+
+Models lie in the folder $EDGE_MODELS, in /var/lib/edge/models or in ~/.local/share/edge/models.
 """
 
 from __future__ import annotations

@@ -157,7 +157,7 @@ def write_checkpoint(folder: Path) -> tuple[int, int]:
     model = Qwen3VLForConditionalGeneration(  # type: ignore[no-untyped-call] # as above
         build_config(token_ids)
     )
-    model.generation_config = GenerationConfig(
+    model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call] # as above
         bos_token_id=token_ids["<|endoftext|>"],
         eos_token_id=[token_ids["<|im_end|>"], token_ids["<|endoftext|>"]],
         pad_token_id=token_ids["<|endoftext|>"],
