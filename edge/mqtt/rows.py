@@ -1,0 +1,153 @@
+"""RowFeed: which row of the outbox goes next, and what becomes of it.
+
+No network, no threads; the time is given. It reads the outbox in order of id and skips the cameras
+whose rows the broker refuses, so one of them cannot hold up the others. The publisher's pump thread
+is its only caller. StoreError from the outbox passes through and leaves nothing lost or sent twice
+in one connection.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+from edge.mqtt.backoff import Backoff
+from edge.mqtt.outbox import Outbox, OutboxRow
+
+PAGE_ROWS: Final = 64  # rows read from the outbox at a time, and so held in memory
+
+
+@dataclass(slots=True)
+class _Held:
+    """A camera whose rows wait because the broker refused one.
+
+    `head_id` is its oldest row; it alone is sent at `retry_mono_s`, and the others follow once the
+    broker has taken it.
+    """
+
+    head_id: int
+    backoff: Backoff
+    retry_mono_s: float
+    probing: bool = False
+
+
+class RowFeed:
+    """Hands out each row once per connection, in order of id within a camera."""
+
+    def __init__(self, outbox: Outbox, retry_first_s: float, retry_max_s: float) -> None:
+        self._outbox = outbox
+        self._retry_first_s = retry_first_s
+        self._retry_max_s = retry_max_s
+        self._page: deque[OutboxRow] = deque()
+        self._cursor = 0  # id of the last row taken from the outbox
+        self._in_flight: dict[int, str] = {}  # row id -> camera
+        self._acknowledged: set[int] = set()  # not yet retired
+        self._held: dict[str, _Held] = {}
+
+    def restart(self) -> None:
+        """A connection ended or began: what was in flight counts as never sent.
+
+        Refused cameras get a new chance at once; the broker may have been set right meanwhile.
+        """
+        self._in_flight.clear()
+        self._held.clear()
+        self._rewind(0)
+
+    def _rewind(self, after_id: int) -> None:
+        self._page.clear()
+        self._cursor = min(self._cursor, after_id)
+
+    def take(self, now_mono_s: float) -> OutboxRow | None:
+        """The next row to publish, if any; it is in flight until accepted or refused."""
+        row = self._take_probe(now_mono_s) or self._take_next()
+        if row is not None:
+            self._in_flight[row.id] = row.camera
+        return row
+
+    def _take_probe(self, now_mono_s: float) -> OutboxRow | None:
+        for camera, held in list(self._held.items()):
+            if held.probing or held.retry_mono_s > now_mono_s or self._has_in_flight(camera):
+                continue
+            rows = self._outbox.pending(1, held.head_id - 1)
+            if rows and rows[0].id == held.head_id:
+                held.probing = True
+                return rows[0]
+            # The outbox dropped the row for its age or size; the one after it is next.
+            del self._held[camera]
+            self._rewind(held.head_id - 1)
+        return None
+
+    def _has_in_flight(self, camera: str) -> bool:
+        return camera in self._in_flight.values()
+
+    def _take_next(self) -> OutboxRow | None:
+        while True:
+            if not self._page:
+                self._page.extend(self._outbox.pending(PAGE_ROWS, self._cursor))
+            if not self._page:
+                if not (self._in_flight or self._acknowledged or self._held):
+                    self._cursor = 0  # all is delivered: also finds rows of an outbox begun anew
+                return None
+            row = self._page.popleft()
+            self._cursor = row.id
+            if row.id in self._in_flight or row.id in self._acknowledged:
+                continue  # seen again after a rewind
+            held = self._held.get(row.camera)
+            if held is None:
+                return row
+            held.head_id = min(held.head_id, row.id)
+
+    def accepted(self, row_id: int) -> None:
+        """The broker has the row; `retire` will tell the outbox."""
+        camera = self._in_flight.pop(row_id)
+        self._acknowledged.add(row_id)
+        held = self._held.get(camera)
+        if held is not None and held.probing and held.head_id == row_id:
+            del self._held[camera]
+            self._rewind(row_id)
+
+    def refused(self, row_id: int, now_mono_s: float) -> bool:
+        """The broker does not take the row. True if its camera was not waiting already.
+
+        Rows of the camera sent behind it may still be accepted (they were under way); no further
+        ones are sent until this one is.
+        """
+        camera = self._in_flight.pop(row_id)
+        held = self._held.get(camera)
+        if held is None:
+            backoff = Backoff(self._retry_first_s, self._retry_max_s)
+            self._held[camera] = _Held(row_id, backoff, now_mono_s + backoff.next_s())
+            return True
+        held.head_id = min(held.head_id, row_id)
+        if held.probing:
+            held.probing = False
+            held.retry_mono_s = now_mono_s + held.backoff.next_s()
+        return False
+
+    def retire(self) -> int:
+        """Tell the outbox what the broker has acknowledged; how many rows that were.
+
+        After a StoreError they are kept for the next call and not published again.
+        """
+        count = len(self._acknowledged)
+        if count:
+            self._outbox.retire(sorted(self._acknowledged))
+            self._acknowledged.clear()
+        return count
+
+    def retry_mono_s(self) -> float | None:
+        """When the next refused camera is to be tried again; None if none waits for that."""
+        return min(
+            (
+                held.retry_mono_s
+                for camera, held in self._held.items()
+                if not self._has_in_flight(camera)  # its acknowledgement comes first
+            ),
+            default=None,
+        )
+
+    @property
+    def held_cameras(self) -> tuple[str, ...]:
+        """Cameras whose rows wait because the broker refuses them."""
+        return tuple(self._held)
