@@ -43,6 +43,7 @@ class LocalBroker:
         if self._process is not None:
             return
         program = _find_mosquitto()
+        _require_free(self.port)
         self._folder = tempfile.TemporaryDirectory(prefix="edge-broker-")
         config = Path(self._folder.name, "mosquitto.conf")
         config.write_text(
@@ -94,7 +95,6 @@ class LocalBroker:
     def _wait_until_open(self, process: subprocess.Popen[bytes], record: Path) -> None:
         give_up_mono_s = time.monotonic() + START_TIMEOUT_S
         while True:
-            # Asked first: on a port that somebody else holds, a connection would prove nothing.
             if process.poll() is not None:
                 said = record.read_text(errors="replace").strip()[-300:]
                 raise DeliveryError(
@@ -127,6 +127,14 @@ def _find_mosquitto() -> str:
             " or name a broker of your own in the configuration"
         )
     return program
+
+
+def _require_free(port: int) -> None:
+    """A connection to a port that somebody else holds would prove nothing."""
+    try:
+        socket.create_server((HOST, port)).close()
+    except OSError as error:
+        raise DeliveryError(f"port {port} of {HOST} is taken: {error.strerror}") from error
 
 
 def _free_port() -> int:
