@@ -114,7 +114,11 @@ class MotionDetector:
         if cv2.countNonZero(change.mask) * 2 >= min_area_px:
             found = find_regions(both, change.mask, since.mask, min_area_px)
             regions = [r for r in found if not is_only_light(r, view, reference, change)]
-        self._learn_background(view, background, since, fit, change.mask)
+        moving = change.mask.copy()
+        for region in regions:  # a large plain thing moves at its outline only
+            x1, y1, x2, y2 = region.box.to_px(view.shape[1], view.shape[0])
+            moving[y1:y2, x1:x2] = 1
+        self._learn_background(view, background, since, fit, moving)
         return regions
 
     def _learn_background(

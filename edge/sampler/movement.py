@@ -17,10 +17,13 @@ _SMALL_SHARE = 0.005  # of the frame; smaller regions must last, and move or las
 _SMALL_MIN_S = 0.35  # one flicker is seen for the lag of 0.4 s, less one picture
 _SMALL_STILL_S = 1.5
 _TRAVEL = 0.25  # of its own size, to count as having moved
-_NEAR = 0.03  # share of the frame a region may be off its track's box
+_NEAR_PER_S = 0.15  # of the frame, how far from its track's box a thing may turn up: walking pace
+_MAX_NEAR = 0.15
+_STOOD_S = 3.0  # a thing that stood this long and then leaves its place has set off
+_LEFT_PLACE = 0.5  # overlap with the place it stood
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Track:
     """One moving thing, as far as boxes tell."""
 
@@ -30,13 +33,20 @@ class Track:
     last_s: float
     origin: Point
     is_newcomer: bool  # did not split off another track
+    place: Box
+    place_since_s: float
     num_hits: int = 1
     is_confirmed: bool = False
+    has_set_off: bool = False  # in this very picture
 
     def hit(self, region: Region, now_s: float) -> None:
         """The thing was seen again."""
         self.box, self.area_px, self.last_s = region.box, region.area_px, now_s
         self.num_hits += 1
+        self.has_set_off = False
+        if region.box.iou(self.place) < _LEFT_PLACE:
+            self.has_set_off = now_s - self.place_since_s >= _STOOD_S
+            self.place, self.place_since_s = region.box, now_s
         self.is_confirmed = self.is_confirmed or self._has_lasted(now_s - self.first_s)
 
     def _has_lasted(self, seen_s: float) -> bool:
@@ -52,8 +62,9 @@ class Track:
 class Movement:
     """All that moves, as one movement with a beginning and an end.
 
-    Call `step` once per picture; then `newcomers` are the tracks confirmed by this very picture,
-    `has_started` and `has_ended` hold for this picture alone.
+    Call `step` once per picture; then `newcomers` are the tracks confirmed by this very picture
+    and those that set off in it after standing still; `has_started` and `has_ended` hold for this
+    picture alone.
     """
 
     tracks: list[Track] = field(default_factory=list)
@@ -72,8 +83,13 @@ class Movement:
         lost_s = max(_LOST_S, 1.5 * gap_s)
         self.tracks = [track for track in self.tracks if now_s - track.last_s <= lost_s]
         confirmed = {id(track) for track in self.tracks if track.is_confirmed}
-        matched = self._match(regions, now_s)
-        self.newcomers = [t for t in matched if t.is_confirmed and id(t) not in confirmed]
+        matched = self._match(regions, now_s, min(_MAX_NEAR, _NEAR_PER_S * gap_s))
+        self.newcomers = [
+            track
+            for track in matched
+            if track.is_confirmed
+            and (track.has_set_off or (track.is_newcomer and id(track) not in confirmed))
+        ]
         self.has_started = self.has_ended = False
         if any(track.is_confirmed for track in matched):
             self.last_hit_s = now_s
@@ -85,11 +101,11 @@ class Movement:
             self.tracks = []
         return matched
 
-    def _match(self, regions: list[Region], now_s: float) -> list[Track]:
+    def _match(self, regions: list[Region], now_s: float, near_frac: float) -> list[Track]:
         free = list(self.tracks)
         matched = []
         for region in regions:  # largest first: the large ones choose
-            near = region.box.expanded(_NEAR)
+            near = region.box.expanded(near_frac)
             best = max(free, key=lambda t: near.iou(t.box), default=None)
             if best is not None and near.intersection(best.box):
                 free.remove(best)
@@ -97,7 +113,14 @@ class Movement:
             else:
                 is_newcomer = not any(near.intersection(t.box) for t in self.tracks)
                 best = Track(
-                    region.box, region.area_px, now_s, now_s, region.box.center, is_newcomer
+                    box=region.box,
+                    area_px=region.area_px,
+                    first_s=now_s,
+                    last_s=now_s,
+                    origin=region.box.center,
+                    is_newcomer=is_newcomer,
+                    place=region.box,
+                    place_since_s=now_s,
                 )
                 self.tracks.append(best)
             matched.append(best)

@@ -16,7 +16,7 @@ from edge.geometry import Box, union_of
 from edge.sampler.choose import Candidate, Window, candidate, sharpness_of
 from edge.sampler.look import LookArea, zones_touched
 from edge.sampler.motion import Motion, MotionDetector
-from edge.sampler.movement import Movement
+from edge.sampler.movement import Movement, Track
 from edge.sampler.periodic import Periodic
 from edge.sampler.quiet import QuietPicture
 from edge.sampler.scene import Cut, SceneDetector
@@ -148,6 +148,7 @@ class Sampler:
         self._before: Image | None = None
         self._touched: tuple[Box, ...] = ()
         self._path: Box | None = None
+        self._untold: list[Track] = []  # things that have come or set off since the last peak
 
     # One frame
 
@@ -202,8 +203,9 @@ class Sampler:
             return []
         self._latest = (frame, view)
         self._hold(frame, view)
-        path = [track.box for track in tracks if track.is_confirmed]
+        path = [track.box for track in tracks]
         self._path = union_of([*path, self._path] if self._path else path)
+        self._untold += movement.newcomers
         if movement.has_started:
             self._start(now_s)
         elif self._window is None and self._wants_another(seen, now_s):
@@ -245,7 +247,7 @@ class Sampler:
     def _wants_another(self, seen: Candidate | None, now_s: float) -> bool:
         if seen is None:
             return False
-        if any(track.is_newcomer for track in self._movement.newcomers):
+        if any(track in self._untold for track in seen.tracks):
             return now_s - self._last_chosen_s >= _NEWCOMER_SPACING_S
         if self._num_peaks and seen.moved_share < _STIRRING:
             return False  # about to come to rest, or only an arm: no other picture than before
@@ -257,12 +259,17 @@ class Sampler:
             return []
         best = window.best
         now_s = best.frame.pts_s
+        told = [track for track in self._untold if track in best.tracks]
+        self._untold = [track for track in self._untold if track not in told]
         if self._signatures.repeats_any(best.view, best.boxes, self._motion):
             self._next_look_s = now_s + _RETRY_S
             return []
-        self._next_look_s = now_s + self._spacing_s
-        if self._num_peaks > 1:
+        # A thing that has just come gets the full cadence; the same ones get less and less.
+        if told:
+            self._spacing_s = _SPACING_S
+        elif self._num_peaks > 1:
             self._spacing_s = min(self._spacing_s * _SPACING_GROWTH, _MAX_SPACING_S)
+        self._next_look_s = now_s + self._spacing_s
         self._num_peaks += 1
         self._last_chosen_s, self._last_value = now_s, best.value
         self._touched = best.boxes

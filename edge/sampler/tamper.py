@@ -21,7 +21,7 @@ _WARM_UP_S = 5.0  # of ordinary pictures before anything can be called unusual
 _BLACK_LUMA = 24.0  # 98 % of the picture darker (16 is video black)
 _COVERED_SHARE = 0.25  # of the usual structure left
 _MIN_USUAL_ENERGY = 0.02  # a scene with less shows nothing that could be covered
-_MOVED_AGREEMENT = 0.2  # with the usual edges; a lamp instead of infrared keeps 0.5
+_UNKNOWN_VIEW = 0.15  # agreement with the usual edges; a third of the scene hidden keeps 0.25
 _MOVED_S = 60.0  # how long it is reported; the new view is learned meanwhile
 
 # A still scene in compressed video may be bit-identical for a group of pictures (0.8 s at most on
@@ -95,7 +95,10 @@ class TamperDetector:
             return ""
         if view.edge_energy < _COVERED_SHARE * usual.edge_energy:
             return "covered"
-        return "moved" if edge_agreement(view, usual) < _MOVED_AGREEMENT else ""
+        agreement = edge_agreement(view, usual)
+        if agreement < _UNKNOWN_VIEW or (agreement < KEPT_EDGES and is_shifted(usual, view)):
+            return "moved"
+        return ""
 
     def _is_frozen(self, luma: Luma, now_s: float) -> bool:
         last, self._last_luma = self._last_luma, luma

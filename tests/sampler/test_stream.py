@@ -222,7 +222,7 @@ def test_flush_hands_out_what_is_pending_once() -> None:
 
 def test_flush_tells_a_scene_that_has_just_come_to_rest() -> None:
     sampler = sampler_of()
-    run(sampler, Scene((COMES,)).frames(grid(7.0)))
+    run(sampler, Scene((COMES,)).frames(grid(6.8)))
     assert [k.phase for k in sampler.flush()] == ["after"]
 
 
