@@ -28,7 +28,7 @@ def rule_advice(config: Config) -> Iterator[Fault]:
         yield Fault("there are no rules, so no question is asked.", "Add one.", ("rules",))
     for name, rule in config.rules.items():
         at: TreePath = ("rules", name)
-        if rule.for_s and rule.when.every_s is None:
+        if rule.for_s and rule.when.every_s is None and "periodic" not in rule.when.on:
             yield Fault(
                 "`for` is only noticed at a keyframe; none comes while nothing moves.",
                 "Add `when: {every: 5m}`.",
@@ -57,16 +57,20 @@ def camera_advice(config: Config) -> Iterator[Fault]:
     for name, camera in config.cameras.items():
         motion = camera.motion
         is_quiet = not motion.enabled and not motion.scene and camera.periodic_s is None
-        asked = any(
-            rule.when.every_s is not None
-            for rule_name, rule in config.rules.items()
-            if name in config.cameras_of(rule_name)
-        )
+        rules = [r for n, r in config.rules.items() if name in config.cameras_of(n)]
+        asked = any(rule.when.every_s is not None for rule in rules)
         if camera.enabled and is_quiet and not asked:
             yield Fault(
                 "nothing can trigger a keyframe: motion and scene are off.",
                 "Set `periodic: 5m`, or enable `motion`.",
                 ("cameras", name),
+            )
+        listens = asked or any("periodic" in rule.when.on for rule in rules)
+        if camera.periodic_s is not None and rules and not listens:
+            yield Fault(
+                "no rule asks about its periodic keyframes.",
+                "Add `when: {on: [motion, periodic]}` to a rule.",
+                ("cameras", name, "periodic"),
             )
     if not any(camera.enabled for camera in config.cameras.values()):
         yield Fault("no camera is enabled.", "Set `enabled: true` on one.", ("cameras",))

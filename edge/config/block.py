@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+import annotated_types
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -45,6 +48,20 @@ B = TypeVar("B", bound=Block)
 def overlaid(base: B, own: Block) -> B:
     """`base` with the keys that were written in `own`."""
     return base.model_copy(update={name: getattr(own, name) for name in own.model_fields_set})
+
+
+@dataclass(frozen=True, slots=True)
+class Between(annotated_types.GroupedMetadata):
+    """Marks a number field with both of its bounds, included; true and false are no numbers."""
+
+    low: float
+    high: float
+
+    def __iter__(self) -> Iterator[object]:
+        """What pydantic applies, innermost first."""
+        yield annotated_types.Ge(self.low)
+        yield annotated_types.Le(self.high)
+        yield BeforeValidator(_no_bool)
 
 
 def _no_bool(value: object) -> object:
@@ -120,8 +137,6 @@ def _or(words: tuple[str, ...]) -> str:
     return " or ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
 
 
-Whole = Annotated[int, BeforeValidator(_no_bool)]
-Number = Annotated[float, BeforeValidator(_no_bool)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
 Name = Annotated[str, AfterValidator(_name)]
 TopicLevel = Annotated[str, AfterValidator(_topic_level)]

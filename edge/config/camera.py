@@ -21,9 +21,11 @@ from edge.config.picture import CaptureConfig, MotionConfig, SnapshotConfig
 from edge.config.quantities import duration, format_duration
 from edge.redact import redact_url
 
-SCHEMES = ("rtsp", "rtsps", "http", "https", "file", "demo")
+SCHEMES = ("rtsp", "rtsps", "http", "https", "file")
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://?(.*)", re.DOTALL)
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
+_SCHEME_WITHOUT_SLASHES = re.compile(rf"({'|'.join(SCHEMES)}):", re.IGNORECASE)
+_DEMO = re.compile(r"demo:[a-z0-9_-]*")
 _INDEX = re.compile(r"(?:usb:)?(\d{1,3})", re.ASCII)
 _URL_REMEDY = (
     "Write rtsp://, rtsps://, http://, https:// or file:// and the address, a file's path, "
@@ -43,16 +45,16 @@ def _url(value: object, info: ValidationInfo) -> str:
     index = _INDEX.fullmatch(text)
     if index:
         return f"usb:{int(index[1])}"
+    if _DEMO.fullmatch(text):
+        return text
     match = _SCHEME.fullmatch(text)
     if match is None:
         return _file(text, info)
     scheme, rest = match[1].lower(), match[2]
     if scheme not in SCHEMES:
-        near = nearest(scheme, SCHEMES[:-1])
+        near = nearest(scheme, SCHEMES)
         hint = f"Did you mean {near}://? " if near else ""
         raise refuse(Fault(f"the scheme {show(match[1])} is not known.", hint + _URL_REMEDY))
-    if "://" not in text[: len(scheme) + 3]:
-        raise refuse(Fault(f"after {scheme}: only one slash follows.", f"Write {scheme}://."))
     if scheme.startswith(("rtsp", "http")):
         _check_address(scheme, rest)
     elif not rest:
@@ -82,6 +84,9 @@ def _check_address(scheme: str, rest: str) -> None:
 
 def _file(text: str, info: ValidationInfo) -> str:
     """A plain path, counted from the configuration's folder; a bare word is a slip."""
+    slip = _SCHEME_WITHOUT_SLASHES.match(text)
+    if slip is not None:
+        raise refuse(Fault(f"after {slip[0]} two slashes are missing.", f"Write {slip[0]}//."))
     if not re.search(r"[/.]", text):
         raise refuse(Fault(f"{show(text)} is not a source.", _URL_REMEDY))
     if "@" in text and ":" in text:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
-from edge.config.block import Block, Number, Whole, one_of
+from edge.config.block import Between, Block, one_of
 from edge.config.faults import Fault, nearest, refuse, show
 from edge.config.quantities import duration, size
 from edge.redact import MASK
@@ -145,7 +145,7 @@ class CaptureConfig(Block):
         default=30.0, alias="stall_timeout"
     )
     """A camera's process without a sign of life for this long is replaced."""
-    fps: Annotated[Number, Field(ge=0.5, le=30)] = 5.0
+    fps: Annotated[float, Between(0.5, 30)] = 5.0
     """Pictures a second that are looked at for movement."""
     loop: bool = False
     """A file begins again at its end."""
@@ -173,15 +173,15 @@ class MotionConfig(Block):
         ),
     ] = 0.5
     """low, medium, high, or 0 to 1."""
-    threshold: Annotated[Whole, Field(ge=1, le=255)] = 20
+    threshold: Annotated[int, Between(1, 255)] = 20
     """Smallest change of a pixel's brightness that may count; noise raises it."""
-    contour_area: Annotated[Whole, Field(ge=1, le=57_600)] = 40
+    contour_area: Annotated[int, Between(1, 57_600)] = 40
     """Smallest moving region, in pixels of a picture 320 wide."""
-    lightning_threshold: Annotated[Number, Field(ge=0.3, le=1)] = 0.8
+    lightning_threshold: Annotated[float, Between(0.3, 1)] = 0.8
     """Share of the frame that changes at once when it is light and not movement."""
     scene: bool = True
     """Report scene cuts."""
-    scene_threshold: Annotated[Number, Field(ge=0, le=1)] = 0.6
+    scene_threshold: Annotated[float, Between(0, 1)] = 0.6
     """How unlike two pictures in a row are at a scene cut."""
     tamper: bool = True
     """Report a covered, black, frozen or moved camera."""
@@ -192,7 +192,7 @@ class SnapshotConfig(Block):
 
     enabled: bool = True
     """Keep a JPEG of each keyframe."""
-    quality: Annotated[Whole, Field(ge=1, le=100)] = 85
+    quality: Annotated[int, Between(1, 100)] = 85
     """JPEG quality."""
 
 

@@ -15,7 +15,7 @@ from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from edge.config.block import Block
+from edge.config.block import Between, Block
 from edge.config.faults import FAULTS, Fault, TreePath, nearest, show, suggest
 
 _FOREIGN_KEYS = {
@@ -147,10 +147,15 @@ def _explain(
 
 def _bounds(info: FieldInfo) -> str:
     """`1 to 255`, from the field's own limits, wherever in the annotation they stand."""
-    low = high = None
+    low: Any = None
+    high: Any = None
     for mark in _marks(info):
-        low = mark.ge if isinstance(mark, annotated_types.Ge) else low
-        high = mark.le if isinstance(mark, annotated_types.Le) else high
+        if isinstance(mark, Between):
+            low, high = mark.low, mark.high
+        elif isinstance(mark, annotated_types.Ge):
+            low = mark.ge
+        elif isinstance(mark, annotated_types.Le):
+            high = mark.le
     return f"{low} to {high}" if low is not None and high is not None else ""
 
 

@@ -15,7 +15,7 @@ from pydantic import (
 
 from edge import questions
 from edge.condition import Condition, parse_condition
-from edge.config.block import Block, Number, Whole, one_of
+from edge.config.block import Between, Block, one_of
 from edge.config.faults import Fault, refuse, show
 from edge.config.quantities import duration
 from edge.errors import QuestionError
@@ -77,8 +77,8 @@ class WhenConfig(Block):
         WithJsonSchema(
             {"anyOf": [{"enum": [*TRIGGERS]}, {"type": "array", "items": {"enum": [*TRIGGERS]}}]}
         ),
-    ] = ("motion", "scene", "periodic", "command")
-    """Triggers; a keyframe of another kind is not asked about, but for `every`."""
+    ] = ("motion", "scene", "command")
+    """Triggers: motion, scene, tamper, periodic, command. Others are only used for `every`."""
 
 
 class RuleConfig(Block):
@@ -96,9 +96,9 @@ class RuleConfig(Block):
     """A question answered by text of at most `max_chars` characters."""
     options: Annotated[tuple[str, ...], Field(max_length=questions.MAX_OPTIONS)] | None = None
     """The possible answers of `choose`."""
-    highest: Annotated[Whole, Field(ge=1, le=questions.MAX_COUNT)] | None = None
+    highest: Annotated[int, Between(1, questions.MAX_COUNT)] | None = None
     """The highest number of `count` (1 to 9, default 9) or grade of `rate` (2 to 9, default 5)."""
-    max_chars: Annotated[Whole, Field(ge=1, le=questions.MAX_TEXT_CHARS)] | None = None
+    max_chars: Annotated[int, Between(1, questions.MAX_TEXT_CHARS)] | None = None
     """The most characters of `read`; default 200."""
     alert: Annotated[
         AlertEntry | tuple[AlertEntry, ...] | None,
@@ -112,11 +112,11 @@ class RuleConfig(Block):
     """Zones that it is about; the part shown to the model."""
     when: WhenConfig = WhenConfig()
     """Which keyframes it is asked about."""
-    confirm: Annotated[Whole, Field(ge=1, le=100)] = 1
+    confirm: Annotated[int, Between(1, 100)] = 1
     """Answers in a row that turn it on."""
-    clear: Annotated[Whole, Field(ge=1, le=100)] = 1
+    clear: Annotated[int, Between(1, 100)] = 1
     """Answers in a row that turn it off."""
-    min_confidence: Annotated[Number, Field(ge=0.5, le=1)] = 0.6
+    min_confidence: Annotated[float, Between(0.5, 1)] = 0.6
     """Answers less probable than this leave the state as it is."""
     for_s: Annotated[float, duration("0s", "30d")] = Field(default=0.0, alias="for")
     """How long the condition must hold before the rule turns on."""
@@ -124,7 +124,7 @@ class RuleConfig(Block):
     """Shortest time between two alerts; the state stays correct meanwhile."""
     schedule: str | None = None
     """Local days and hours in which it is asked, such as "Mo-Fr 07:00-19:00"."""
-    severity: Annotated[Whole, Field(ge=0, le=2)] = 1
+    severity: Annotated[int, Between(0, 2)] = 1
     """0 for information, 1 for a warning, 2 for an alarm."""
     describe: Annotated[
         Literal["never", "on_change", "always"], one_of(("never", "on_change", "always"))

@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from edge.config.block import Block, FilePath, Text, TopicLevels, Whole, one_of, resolve_path
+from edge.config.block import Between, Block, FilePath, Text, TopicLevels, one_of, resolve_path
 from edge.config.faults import Fault, refuse, show
 from edge.config.quantities import duration, size
 
@@ -93,7 +93,7 @@ class MqttConfig(Block):
     """Name or address of the broker."""
     tls: TlsConfig | None = None
     """TLS; `tls: {}` is enough for a broker with a public certificate."""
-    port: Annotated[Whole, Field(ge=1, le=65535)] = Field(
+    port: Annotated[int, Between(1, 65535)] = Field(
         default_factory=lambda known: 8883 if known.get("tls") is not None else 1883
     )
     """TCP port; 1883, or 8883 with `tls`."""
@@ -109,7 +109,7 @@ class MqttConfig(Block):
     """How long the line may be silent before it is checked."""
     discovery: DiscoveryConfig = DiscoveryConfig()
     """Home Assistant's discovery."""
-    max_in_flight: Annotated[Whole, Field(ge=1, le=40)] = 20
+    max_in_flight: Annotated[int, Between(1, 40)] = 20
     """Messages that may wait for the broker's acknowledgement at once."""
     snapshots: bool = False
     """Publish each keyframe's JPEG too."""
@@ -140,11 +140,11 @@ class VlmConfig(Block):
 
     model: Text = DEFAULT_MODEL
     """`demo` (bundled, untrained), a folder (/..., ./...), or a hub id OWNER/NAME."""
-    threads: Annotated[Whole, Field(ge=1, le=1024)] | None = None
+    threads: Annotated[int, Between(1, 1024)] | None = None
     """CPU threads; all cores if not set."""
     deadline_s: Annotated[float, duration("1s", "10m")] = Field(default=20.0, alias="deadline")
     """Longest time for one analysis."""
-    nice: Annotated[Whole, Field(ge=0, le=19)] = 10
+    nice: Annotated[int, Between(0, 19)] = 10
     """CPU priority below the cameras: 0 (equal) to 19 (lowest)."""
     cache: FilePath | None = None
     """Folder for compiled models, which makes the next start fast; none if not set."""
