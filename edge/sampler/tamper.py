@@ -130,7 +130,8 @@ def is_shifted(old: View, new: View) -> bool:
     """
     height, width = old.small.shape
     window = cv2.createHanningWindow((width, height), cv2.CV_32F)
-    (dx, dy), _ = cv2.phaseCorrelate(old.small, new.small, window)
+    # Copies: OpenCV applies the window in place where the size suits its Fourier transform.
+    (dx, dy), _ = cv2.phaseCorrelate(old.small.copy(), new.small.copy(), window)
     x, y = round(dx), round(dy)
     if max(abs(x), abs(y)) < 0.03 * width or abs(x) > width * 0.6 or abs(y) > height * 0.6:
         return False

@@ -19,10 +19,12 @@ Field = NDArray[np.float32]  # (h, w) float32
 COARSE_WIDTH_PX = 40  # light is fitted here: 920 points at 16:9, each the mean of 64 pixels
 EDGE_WIDTH_PX = 80  # edges of the scene, not of its noise
 
-# A lamp instead of infrared kept 0.41 of the edges or more on a real corridor camera; unrelated
-# scenes agree by less than 0.2.
+# A lamp instead of infrared kept 0.63 of the edges on a real corridor camera, unrelated scenes
+# agree by 0.05 at most, and two cars that cover half of a smooth car park leave 0.24.
 KEPT_EDGES = 0.35
 BLANK_ENERGY = 0.01  # 0.002 in a white-out, 0.03 to 0.5 on ordinary scenes
+_CELLS = (6, 4)
+_CLEAR_CELL = 0.01  # mean squared edge weight; noise of 10 grey levels makes 0.005
 _TEXTURE_PX = 15  # details smaller than this are texture, larger ones may be light
 
 
@@ -95,8 +97,16 @@ def shrunk(picture: Field, width_px: int) -> Field:
 
 
 def edge_agreement(a: View, b: View) -> float:
-    """Correlation of two pictures' edges, about 0 (unrelated) to 1 (same scene, any light)."""
-    norm = float(np.sqrt(a.edge_energy * b.edge_energy))
-    if norm < 1e-6:
-        return 1.0  # neither shows anything that could disagree
-    return 2 * float(np.dot(a.edges.ravel(), b.edges.ravel())) / a.edges.size / norm
+    """How well two pictures' edges agree, about 0 (unrelated) to 1 (same scene, any light).
+
+    The median over 24 cells, of those that show edges in either picture: a thing has to cover
+    half of the scene to hide it. 1 where there are no edges to disagree.
+    """
+    common = np.sum(a.edges * b.edges, axis=0)
+    power = np.sum(np.square(a.edges) + np.square(b.edges), axis=0) / 2
+    common = cv2.resize(common, _CELLS, interpolation=cv2.INTER_AREA)
+    power = cv2.resize(power, _CELLS, interpolation=cv2.INTER_AREA)
+    clear = power > _CLEAR_CELL
+    if not clear.any():
+        return 1.0
+    return float(np.median(common[clear] / power[clear]))
