@@ -1,4 +1,4 @@
-"""Snapshots: whole or not there, found by id alone, removed oldest first; no file of others goes."""
+"""Snapshots: whole or not there, found by id alone, the oldest go first, files of others stay."""
 
 from __future__ import annotations
 
