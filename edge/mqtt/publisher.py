@@ -99,7 +99,7 @@ class Publisher:
         Rows stay in the outbox. Blocks for at most about `timeout_s`, and not at all without a
         connection; False if the broker did not acknowledge `stopped` (it publishes the will then).
         """
-        stop_mono_s = time.monotonic() + (timeout_s if self.connected else 0.0)
+        stop_mono_s = time.monotonic() + timeout_s
         self._stopping.set()
         self._pump.stop(stop_mono_s)
         self._pump.join(stop_mono_s + 1 - time.monotonic())

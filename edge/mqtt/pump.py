@@ -32,6 +32,7 @@ FIRST_FAILURE_CODE: Final = 0x80  # MQTT 5, 2.4; 0x10, no matching subscribers, 
 PACKET_TOO_LARGE: Final = 0x95
 IDLE_S: Final = 1.0  # the clocks are looked at least this often
 STORE_RETRY_S: Final = 1.0
+MAX_REMEMBERED: Final = 1000  # cameras and topics whose refusal is in the log
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ class Pump:
         self._published = 0
         self._refused = 0
         self._held_cameras: tuple[str, ...] = ()
-        self._refused_before: set[str] = set()  # cameras and topics already told to the log
+        self._refused_before: set[str] = set()  # subjects that the log was told of
 
     def start(self) -> None:
         """Start the thread."""
@@ -170,7 +171,8 @@ class Pump:
     def _is_finished(self) -> bool:
         if not self._stopping.is_set():
             return False
-        return self.goodbye_taken.is_set() or time.monotonic() >= self._stop_mono_s
+        is_over = self.goodbye_taken.is_set() or time.monotonic() >= self._stop_mono_s
+        return is_over or self._session is None
 
     def _step(self) -> None:
         """Wait for something to happen, then bring everything up to date."""
@@ -216,9 +218,7 @@ class Pump:
             case LinkUp(session):
                 self._connections += 1
                 self._last_error = ""
-                self._refused_before.clear()
                 self._session = session
-                self._feed.restart()
                 self.board.all_due()
                 logger.info("mqtt: connected to %s", self._settings.address)
             case LinkDown(error):
@@ -231,7 +231,7 @@ class Pump:
             self._replies.extendleft(reversed(unanswered))
         self._in_flight.clear()
         self._session = None
-        self._feed.restart()
+        self._feed.restart(time.monotonic())
         if error != self._last_error and not self._stopping.is_set():
             logger.warning("mqtt: %s; trying again", error)
         self._last_error = error
@@ -244,7 +244,9 @@ class Pump:
         self._progress_mono_s = time.monotonic()
         if code >= FIRST_FAILURE_CODE:
             self._take_back(message, code)
-        elif isinstance(message, StateMessage):
+            return
+        self._refused_before.discard(_subject(message))
+        if isinstance(message, StateMessage):
             self.board.accepted(message)
             if message.topic == self._status_topic and message.payload == self._stopped:
                 self.goodbye_taken.set()
@@ -257,17 +259,18 @@ class Pump:
         now_mono_s = time.monotonic()
         if isinstance(message, StateMessage):
             self.board.refused(message, now_mono_s)
-            topic, who, fate = message.topic, message.topic, "will be tried again"
+            fate = "will be tried again"
         elif isinstance(message, Reply):
-            topic, who, fate = message.address.topic, message.address.topic, "is dropped"
+            fate = "is dropped"
         else:
             self._feed.refused(message.id, now_mono_s)
-            topic, who, fate = message.topic, message.camera, "waits, with all that follow it"
-        if who not in self._refused_before and len(self._refused_before) < 1000:
-            self._refused_before.add(who)
+            fate = "waits and is tried again, as do those that follow it from its camera"
+        subject = _subject(message)
+        if subject not in self._refused_before and len(self._refused_before) < MAX_REMEMBERED:
+            self._refused_before.add(subject)
             logger.warning(
-                "mqtt: the broker refused a message on %s: %s; it %s (told once a connection)",
-                topic,
+                "mqtt: the broker refused a message on %s: %s; it %s (told once)",
+                _topic(message),
                 describe_publish_refusal(code),
                 fate,
             )
@@ -292,11 +295,9 @@ class Pump:
         return self._with_outbox(lambda: self._feed.take(now_mono_s))
 
     def _send(self, session: Session, message: _Message) -> None:
-        if isinstance(message, Reply):
-            topic, retain = message.address.topic, False
-            correlation = message.address.correlation
-        else:
-            topic, retain, correlation = message.topic, message.retain, b""
+        topic = _topic(message)
+        correlation = message.address.correlation if isinstance(message, Reply) else b""
+        retain = not isinstance(message, Reply) and message.retain
         if not session.fits(topic, message.payload, correlation):
             self._take_back(message, PACKET_TOO_LARGE)
             return
@@ -327,3 +328,14 @@ class Pump:
             return None
         self._outbox_error = ""
         return result
+
+
+def _topic(message: _Message) -> str:
+    return message.address.topic if isinstance(message, Reply) else message.topic
+
+
+def _subject(message: _Message) -> str:
+    """What a refusal is about, told to the log once: a topic, or for a row its camera."""
+    if isinstance(message, StateMessage | Reply):
+        return f"topic {_topic(message)}"
+    return f"camera {message.camera}"

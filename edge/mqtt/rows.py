@@ -45,14 +45,25 @@ class RowFeed:
         self._acknowledged: set[int] = set()  # not yet retired
         self._held: dict[str, _Held] = {}
 
-    def restart(self) -> None:
-        """A connection ended or began: what was in flight counts as never sent.
+    def restart(self, now_mono_s: float) -> None:
+        """A connection ended: what was in flight counts as never sent.
 
-        Refused cameras get a new chance at once; the broker may have been set right meanwhile.
+        Refused cameras keep waiting: a broker may hang up on what it refuses, and the other
+        cameras' rows must get through in between.
         """
+        for row_id, camera in self._in_flight.items():
+            held = self._held.get(camera)
+            if held is not None:
+                self._hold(held, row_id, now_mono_s)
         self._in_flight.clear()
-        self._held.clear()
         self._rewind(0)
+
+    def _hold(self, held: _Held, row_id: int, now_mono_s: float) -> None:
+        """A row of a waiting camera did not arrive."""
+        held.head_id = min(held.head_id, row_id)
+        if held.probing:
+            held.probing = False
+            held.retry_mono_s = now_mono_s + held.backoff.next_s()
 
     def _rewind(self, after_id: int) -> None:
         self._page.clear()
@@ -119,10 +130,7 @@ class RowFeed:
             backoff = Backoff(self._retry_first_s, self._retry_max_s)
             self._held[camera] = _Held(row_id, backoff, now_mono_s + backoff.next_s())
             return True
-        held.head_id = min(held.head_id, row_id)
-        if held.probing:
-            held.probing = False
-            held.retry_mono_s = now_mono_s + held.backoff.next_s()
+        self._hold(held, row_id, now_mono_s)
         return False
 
     def retire(self) -> int:

@@ -120,11 +120,12 @@ class StateBoard:
             return first
 
     def all_due(self) -> None:
-        """A new connection: nothing is in flight, and the broker may have lost every value."""
+        """A new connection: nothing is in flight, and the broker may have lost every value.
+
+        Refused topics keep waiting: a broker may hang up on what it refuses.
+        """
         with self._lock:
             self._in_flight.clear()
-            for delay in self._refused.values():
-                delay.retry_mono_s = 0.0
             self._due = dict.fromkeys(self._values)
 
     def again(self, topic_prefix: str) -> None:
@@ -145,8 +146,3 @@ class StateBoard:
                 ),
                 default=None,
             )
-
-    def has_due(self) -> bool:
-        """Whether a value waits that was not refused before."""
-        with self._lock:
-            return any(topic not in self._refused for topic in self._due)
