@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from edge.errors import AnalysisFailed, PictureError, QuestionError
+from edge.errors import AnalysisFailed, ModelInvalid, PictureError, QuestionError
 from edge.frames import Image
 from edge.questions import (
     MAX_QUESTIONS,
@@ -187,6 +187,29 @@ def open_engine(settings: EngineSettings) -> Engine:
         ", untrained: its answers mean nothing" if layout.info.untrained else "",
         time.monotonic() - started,
     )
+    return engine
+
+
+def open_tested_engine(settings: EngineSettings) -> Engine:
+    """`open_engine`, then the self-test: how a process that is to run for long opens a model.
+
+    OpenVINO notices a compiled model that was cut short, but not flipped bits inside one; so where
+    the test fails on cached models they are deleted and compiled again, once. Raises as
+    `open_engine`, and ModelInvalid if the model itself fails its test.
+    """
+    engine = open_engine(settings)
+    try:
+        engine.self_test()
+    except (ModelInvalid, AnalysisFailed) as error:
+        engine.close()
+        blobs = [] if settings.cache_dir is None else list(settings.cache_dir.glob("*.blob"))
+        if not blobs:
+            raise
+        logger.warning("the model cache at %s is damaged (%s)", settings.cache_dir, error)
+        for blob in blobs:
+            blob.unlink(missing_ok=True)
+        engine = open_engine(settings)
+        engine.self_test()
     return engine
 
 

@@ -50,7 +50,7 @@ def split_language_model(model: ov.Model, layout: Layout) -> LanguageGraphs:
     head = _build_head(head_node, layout)
     mask = _open_mask(model, layout)
     kept = [p for p in model.get_parameters() if "attention_mask" not in p.output(0).get_names()]
-    result = ops.result(hidden)
+    result = ops.result(hidden, name="hidden")
     body = ov.Model([result], model.get_sinks(), [*kept, mask], model.get_variables(), "language")
     body.validate_nodes_and_infer_types()
     return LanguageGraphs(body, head)
@@ -96,13 +96,15 @@ def _build_head(matmul: ov.Node, layout: Layout) -> ov.Model:
     """
     rows = ops.parameter([-1, layout.text.hidden], ov.Type.f32, name="hidden")
     transpose = bool(matmul.get_attributes().get("transpose_b", True))
-    logits = ops.matmul(rows, matmul.input_value(1), transpose_a=False, transpose_b=transpose)
+    logits = ops.matmul(
+        rows, matmul.input_value(1), transpose_a=False, transpose_b=transpose, name="head"
+    )
     vocab = logits.get_output_partial_shape(0)[1].get_length()
     if vocab != layout.text.vocab:
         raise _invalid(
             layout, f"has a head of {vocab} rows, but config.json says {layout.text.vocab}"
         )
-    return ov.Model([ops.result(logits)], [rows], "head")
+    return ov.Model([ops.result(logits, name="logits")], [rows], "head")
 
 
 def _open_mask(model: ov.Model, layout: Layout) -> ov.Node:
