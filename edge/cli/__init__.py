@@ -23,6 +23,9 @@ EX_CONFIG = 78
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the return value is the process's exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if words == ["--version"]:  # asked for by scripts at each start; needs no subcommand
+        print(f"edge {__version__}")
+        return 0
     parser = build_parser(words[0] if words else "")
     args = parser.parse_args(words)
     try:

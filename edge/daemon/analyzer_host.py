@@ -12,9 +12,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Literal
 
-from edge.daemon.analyzer_process import AnalyzerPlan
 from edge.daemon.child import Child
 from edge.daemon.messages import EngineReady, Stop
+from edge.daemon.plans import AnalyzerPlan
 from edge.daemon.slot import Slot
 from edge.questions import AnalysisRequest, ModelInfo
 

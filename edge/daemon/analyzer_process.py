@@ -11,31 +11,22 @@ import os
 import queue
 import signal
 import time
-from dataclasses import dataclass
 
-from edge.daemon.child import ParentConnection, serve_commands
+from edge.daemon.child import ParentConnection, name_process, serve_commands
 from edge.daemon.messages import Analysed, AnalysisRefused, EngineFailed, EngineReady, Stop
+from edge.daemon.plans import AnalyzerPlan
 from edge.errors import AnalysisFailed, EdgeError
 from edge.logs import start_logging
 from edge.questions import AnalysisRequest
 from edge.vlm.engine import Engine, open_engine
-from edge.vlm.settings import EngineSettings
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class AnalyzerPlan:
-    """Everything the analyzer process needs to know; equal plans need no restart."""
-
-    engine: EngineSettings
-    nice: int = 10
-    log_level: str = "INFO"
 
 
 def run_analyzer(pipe: ParentConnection, plan: AnalyzerPlan) -> None:
     """Process body: ends on Stop, when the parent is gone, or when the model cannot be loaded."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    name_process("analyzer")
     start_logging(plan.log_level)
     os.nice(plan.nice)
     requests: queue.SimpleQueue[object] = queue.SimpleQueue()

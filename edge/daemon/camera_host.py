@@ -10,9 +10,9 @@ import logging
 from collections import deque
 from collections.abc import Callable
 
-from edge.daemon.camera_process import CameraPlan
 from edge.daemon.child import Child
 from edge.daemon.messages import CameraStatus, Heartbeat, Stop
+from edge.daemon.plans import CameraPlan
 from edge.daemon.slot import Slot, describe_exit
 
 log = logging.getLogger(__name__)

@@ -11,11 +11,10 @@ import queue
 import signal
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from edge.capture.reader import CameraState, read_camera
-from edge.capture.settings import SourceSettings
-from edge.daemon.child import ParentConnection, serve_commands
+from edge.daemon.child import ParentConnection, name_process, serve_commands
 from edge.daemon.messages import (
     CameraStatus,
     Heartbeat,
@@ -26,33 +25,20 @@ from edge.daemon.messages import (
     TakeKeyframe,
 )
 from edge.daemon.openers import openers_for
+from edge.daemon.plans import CameraPlan
 from edge.frames import Frame
 from edge.logs import start_logging
 from edge.sampler.sampler import Sampler
-from edge.sampler.settings import SamplerSettings
 
 log = logging.getLogger(__name__)
 
 BEAT_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class CameraPlan:
-    """Everything a camera's process needs to know; equal plans need no restart."""
-
-    source: SourceSettings
-    sampler: SamplerSettings
-    log_level: str = "INFO"
-
-    @property
-    def camera(self) -> str:
-        """The camera's name."""
-        return self.source.camera
-
-
 def run_camera(pipe: ParentConnection, plan: CameraPlan) -> None:
     """Process body: ends on Stop, when the parent is gone, or when an unlooped file has ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    name_process(plan.camera)
     start_logging(plan.log_level)
     loop = _CameraLoop(pipe, plan)
     serve_commands(pipe, loop.take_command)

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from edge.config.models import Config
 from edge.daemon.announcer import Announcer
 from edge.daemon.camera_host import CameraHost
-from edge.daemon.camera_process import CameraPlan, run_camera
 from edge.daemon.child import Child, Inbox
 from edge.daemon.messages import (
     CameraStatus,
@@ -22,6 +21,7 @@ from edge.daemon.messages import (
     SetSensitivity,
     TakeKeyframe,
 )
+from edge.daemon.plans import CameraPlan, camera_body
 from edge.daemon.wiring import camera_plan, stall_timeout_s
 from edge.errors import StoreError
 from edge.frames import Keyframe
@@ -186,7 +186,7 @@ class Cameras:
             host.stop()
 
     def _spawn(self, plan: CameraPlan, generation: int) -> Child:
-        return Child(plan.camera, generation, run_camera, (plan,), self._inbox)
+        return Child(plan.camera, generation, camera_body, (plan,), self._inbox)
 
     def _announce_settings(self, host: CameraHost) -> None:
         self.announcer.settings(

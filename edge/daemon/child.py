@@ -8,6 +8,7 @@ close and ends as well (`serve_commands`).
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import multiprocessing
 import os
@@ -17,12 +18,13 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeAlias
 
 log = logging.getLogger(__name__)
 
 _context = multiprocessing.get_context("spawn")
-ParentConnection = Connection[Any, Any]
+ParentConnection: TypeAlias = "Connection[Any, Any]"  # generic for mypy alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,12 @@ class Child:
                 self._pipe.send(message)
             except OSError:  # the reader thread reports the end of the child
                 return
+
+
+def name_process(name: str) -> None:
+    """Show `edge NAME` in top and ps -c, cut to the 15 bytes that Linux keeps."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/comm").write_text(f"edge {name}"[:15], encoding="utf-8")
 
 
 def serve_commands(pipe: ParentConnection, take: Callable[[object], None]) -> None:

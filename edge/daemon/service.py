@@ -34,7 +34,6 @@ from edge.config.load import LoadedConfig, load_config
 from edge.config.models import Config
 from edge.daemon.analyst import Analyst, model_report
 from edge.daemon.analyzer_host import AnalyzerHost
-from edge.daemon.analyzer_process import AnalyzerPlan, run_analyzer
 from edge.daemon.announcer import Announcer
 from edge.daemon.cameras import Cameras
 from edge.daemon.child import Child, ChildGone, FromChild, Inbox
@@ -42,6 +41,7 @@ from edge.daemon.commands import Commands
 from edge.daemon.disk import DiskThread
 from edge.daemon.messages import EngineReady
 from edge.daemon.notify import Notifier, watchdog_interval_s
+from edge.daemon.plans import AnalyzerPlan, analyzer_body
 from edge.daemon.reporter import Reporter
 from edge.daemon.stats import build_stats, outbox_stats, resident_mb
 from edge.daemon.wiring import (
@@ -384,7 +384,7 @@ class Daemon:
         )
 
     def _spawn_analyzer(self, plan: AnalyzerPlan, generation: int) -> Child:
-        return Child("analyzer", generation, run_analyzer, (plan,), self._inbox)
+        return Child("analyzer", generation, analyzer_body, (plan,), self._inbox)
 
 
 def log_omissions(loaded: LoadedConfig) -> None:

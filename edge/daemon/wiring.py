@@ -6,8 +6,7 @@ from pathlib import Path
 
 from edge.capture.settings import SourceSettings
 from edge.config.models import Config
-from edge.daemon.analyzer_process import AnalyzerPlan
-from edge.daemon.camera_process import CameraPlan
+from edge.daemon.plans import AnalyzerPlan, CameraPlan
 from edge.geometry import Polygon
 from edge.mqtt.settings import MqttSettings, TlsSettings
 from edge.rules.rule import Rule

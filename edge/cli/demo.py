@@ -1,0 +1,109 @@
+"""Run the whole product on this machine with nothing to download, and watch its findings.
+
+A drawn camera, the bundled small model, a local mosquitto and the daemon itself, as `edge run`
+starts it; only the configuration differs. The bundled model is untrained: its answers mean nothing,
+everything else is real. Ends after --duration or with Ctrl-C, and leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+NAME = "demo"
+HELP = "run everything on a drawn camera and the bundled model"
+DAEMON_END_S = 15.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument(
+        "--duration", type=float, default=0.0, help="end after this many seconds (default: never)"
+    )
+    parser.add_argument("--json", action="store_true", help="print the findings as received")
+    parser.add_argument("--log", action="store_true", help="show the daemon's log as well")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Start broker and daemon, show findings, end both."""
+    from edge import demo  # noqa: PLC0415 - kept off `edge --help`
+    from edge.cli.watch import follow  # noqa: PLC0415
+    from edge.demo.broker import LocalBroker  # noqa: PLC0415
+    from edge.mqtt.settings import MqttSettings  # noqa: PLC0415
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with tempfile.TemporaryDirectory(prefix="edge-demo-") as folder, LocalBroker() as broker:
+        environment = {
+            "EDGE_DEMO_PORT": str(broker.port),
+            "EDGE_DEMO_FOLDER": f"{folder}/store",
+            "EDGE_DEMO_CACHE": f"{folder}/compiled",
+        }
+        log_path = Path(folder, "daemon.log")
+        daemon = start_daemon(demo.CONFIG, environment, None if args.log else log_path)
+        settings = MqttSettings(host=broker.host, port=broker.port, node="demo")
+        try:
+            print(_WELCOME.format(port=broker.port), file=sys.stderr)
+            follow(
+                settings,
+                "edge/demo/+/finding",
+                duration_s=args.duration,
+                as_json=args.json,
+                alive=lambda: daemon.poll() is None,
+            )
+        except KeyboardInterrupt:
+            pass
+        finally:
+            failed = daemon.poll() is not None
+            end_daemon(daemon)
+            if failed:
+                print(log_path.read_text() if log_path.exists() else "", file=sys.stderr)
+    if failed:
+        print(f"edge demo: the daemon ended with status {daemon.returncode}", file=sys.stderr)
+        return 1
+    print(_GOODBYE, file=sys.stderr)
+    return 0
+
+
+def start_daemon(
+    config: Path, environment: dict[str, str], log_path: Path | None
+) -> subprocess.Popen[bytes]:
+    """`edge run` as a process; its log goes to `log_path`, or to our stderr."""
+    log = log_path.open("wb") if log_path else None
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", "edge", "run", "-c", str(config)],
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C is for us: we end it in good order
+        )
+    finally:
+        if log:
+            log.close()
+
+
+def end_daemon(daemon: subprocess.Popen[bytes]) -> None:
+    """SIGTERM, and SIGKILL if that does not help."""
+    daemon.terminate()
+    try:
+        daemon.wait(DAEMON_END_S)
+    except subprocess.TimeoutExpired:
+        daemon.kill()
+        daemon.wait()
+
+
+_WELCOME = """\
+The daemon runs: a drawn yard, the bundled UNTRAINED model (its answers mean nothing), and a broker
+on 127.0.0.1:{port}. Something moves every few seconds. Ctrl-C ends.
+"""
+_GOODBYE = """
+To go on with your own camera and the real model:
+  edge model pull                          fetch Qwen3-VL-2B (about 2.5 GB)
+  edge check my.yaml                       after copying configs/minimal.yaml
+  edge run -c my.yaml
+"""

@@ -1,0 +1,164 @@
+"""Subscribe to a box's findings and show them as they come.
+
+edge watch -c edge.yaml          the broker, user and node of a configuration
+edge watch --host 192.168.1.5    any box's findings on that broker
+edge watch --json                one finding a line, as received
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge.errors import DeliveryError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from edge.findings import Finding, VerdictReport
+    from edge.mqtt.settings import MqttSettings
+
+NAME = "watch"
+HELP = "show findings as they come"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument(
+        "-c", "--config", type=Path, metavar="FILE", help="take broker and node from this file"
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="broker (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=1883, help="its port (default: %(default)s)")
+    parser.add_argument("--username", default="", help="user at the broker")
+    parser.add_argument(
+        "--password-file",
+        type=Path,
+        metavar="FILE",
+        help="file that holds the password; on the command line everyone could read it",
+    )
+    parser.add_argument("--prefix", default="edge", help="topic prefix (default: %(default)s)")
+    parser.add_argument("--node", default="", help="box to watch (default: all, or the file's)")
+    parser.add_argument("--camera", default="+", help="camera to watch (default: all)")
+    parser.add_argument("--count", type=int, default=0, help="end after this many messages")
+    parser.add_argument("--duration", type=float, default=0.0, help="end after this many seconds")
+    parser.add_argument("--json", action="store_true", help="print messages as received")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Connect and print until interrupted."""
+    settings = _settings(args)
+    node = args.node or (settings.node if args.config else "+")
+    topic = f"{settings.prefix}/{node}/{args.camera}/finding"
+    print(f"watching {topic} at {settings.address}; Ctrl-C ends", file=sys.stderr)
+    follow(settings, topic, count=args.count, duration_s=args.duration, as_json=args.json)
+    return 0
+
+
+def _settings(args: argparse.Namespace) -> MqttSettings:
+    from edge.mqtt.settings import MqttSettings  # noqa: PLC0415 - kept off `edge --help`
+
+    if args.config is not None:
+        from edge.config.load import load_config  # noqa: PLC0415
+        from edge.daemon.wiring import mqtt_settings  # noqa: PLC0415
+
+        return mqtt_settings(load_config(args.config, tolerant=True).config)
+    password = ""
+    if args.password_file is not None:
+        try:
+            password = args.password_file.read_text().strip()
+        except OSError as error:
+            raise DeliveryError(f"--password-file: {error}") from None
+    return MqttSettings(
+        host=args.host,
+        node="watch",
+        port=args.port,
+        prefix=args.prefix,
+        username=args.username,
+        password=password,
+    )
+
+
+def follow(
+    settings: MqttSettings,
+    topic: str,
+    *,
+    count: int = 0,
+    duration_s: float = 0.0,
+    as_json: bool = False,
+    alive: Callable[[], bool] = lambda: True,
+) -> None:
+    """Print the findings on `topic` while `alive`; `count` and `duration_s` bound it (0: not)."""
+    from rich.console import Console  # noqa: PLC0415
+
+    from edge.mqtt.listener import Listener  # noqa: PLC0415
+
+    console = Console(highlight=False)
+    until = time.monotonic() + duration_s if duration_s else float("inf")
+    shown = 0
+    with Listener(settings, [topic]) as listener:
+        for message in listener.messages(idle_s=0.2):
+            if message is not None:
+                if as_json:
+                    print(message.payload.decode(errors="replace"), flush=True)
+                else:
+                    show(console, message.payload)
+                shown += 1
+            if (count and shown >= count) or time.monotonic() > until or not alive():
+                return
+
+
+def show(console: Console, payload: bytes) -> None:
+    """One finding message in a line or a few; what it says is never taken for markup."""
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    from edge.findings import Finding  # noqa: PLC0415
+
+    try:
+        finding = Finding.model_validate_json(payload)
+    except ValidationError as error:
+        console.print(
+            f"unreadable message of {len(payload)} bytes: {error.errors()[0]['msg']}",
+            style="red",
+            markup=False,
+        )
+        return
+    console.print(_headline(finding), markup=False, style=_STYLES[finding.type])
+    if finding.type == "end":
+        return
+    for verdict in finding.verdicts:
+        style = "bold yellow" if verdict.state == "on" else ""
+        console.print(f"             {_verdict(verdict)}", markup=False, style=style)
+
+
+_STYLES = {"new": "cyan", "update": "", "end": "dim"}
+
+
+def _headline(finding: Finding) -> str:
+    words = [finding.time[11:19], finding.camera, finding.type]
+    trigger = finding.trigger
+    words.append(" ".join(w for w in (trigger.kind, trigger.phase, trigger.detail) if w))
+    if finding.zones:
+        words.append(f"in {', '.join(finding.zones)}")
+    if finding.superseded:
+        words.append("superseded by a newer one")
+    if finding.status != "ok":
+        words.append(f"{finding.status}: {finding.reason}")
+    if finding.type == "end" and finding.timing.total_ms:
+        words.append(f"{finding.timing.total_ms / 1000:.2f} s")
+    if finding.summary:
+        words.append(finding.summary)
+    if finding.model is not None and finding.model.untrained:
+        words.append("(untrained model: answers mean nothing)")
+    return "  ".join(words)
+
+
+def _verdict(verdict: VerdictReport) -> str:
+    changed = " (changed)" if verdict.changed else ""
+    return (
+        f"{verdict.rule}: {verdict.answer} {verdict.probability:.0%}, "
+        f"{verdict.verdict}; state {verdict.state}{changed}"
+    )

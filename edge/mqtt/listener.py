@@ -1,0 +1,103 @@
+"""Listener: follows topics on a broker, for `edge watch` and the demo.
+
+A client of its own beside the publisher: it only reads, keeps no session and reconnects for ever.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edge.errors import DeliveryError
+from edge.mqtt.faults import describe_connect_fault, describe_connect_refusal
+from edge.mqtt.settings import MqttSettings
+from edge.mqtt.tls import build_tls_context
+
+MAX_WAITING = 1000  # messages not read yet; beyond it the newest are dropped and counted
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One message. `retained` is true for what the broker kept from before we came."""
+
+    topic: str
+    payload: bytes = field(repr=False)
+    retained: bool
+
+
+class Listener:
+    """Messages on `filters`. A context manager: connected inside, or DeliveryError on entering."""
+
+    def __init__(self, settings: MqttSettings, filters: Sequence[str]) -> None:
+        self.dropped = 0
+        self._settings = settings
+        self._filters = filters
+        self._heard: queue.Queue[Heard] = queue.Queue(MAX_WAITING)
+        self._answer: queue.SimpleQueue[str] = queue.SimpleQueue()
+        is_v5 = settings.version == "5"
+        self._client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            protocol=MQTTProtocolVersion.MQTTv5 if is_v5 else MQTTProtocolVersion.MQTTv311,
+        )
+        self._client.connect_timeout = settings.connect_timeout_s
+        if settings.username:
+            self._client.username_pw_set(settings.username, settings.password or None)
+        if settings.tls is not None:
+            self._client.tls_set_context(build_tls_context(settings.tls))
+        self._client.on_connect = self._connected
+        self._client.on_message = self._received
+
+    def __enter__(self) -> Self:
+        settings = self._settings
+        try:
+            self._client.connect(settings.host, settings.port, settings.keepalive_s)
+        except (OSError, ValueError) as fault:
+            raise DeliveryError(describe_connect_fault(fault, settings)) from None
+        self._client.loop_start()
+        try:
+            refusal = self._answer.get(timeout=settings.connect_timeout_s)
+        except queue.Empty:
+            refusal = f"no answer from {settings.address}"
+        if refusal:
+            self._client.loop_stop()
+            raise DeliveryError(refusal)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def messages(self, idle_s: float) -> Iterator[Heard | None]:
+        """Messages as they come; None after each `idle_s` without one, so the caller may end."""
+        while True:
+            try:
+                yield self._heard.get(timeout=idle_s)
+            except queue.Empty:
+                yield None
+
+    def _connected(
+        self, client: paho.Client, _data: Any, _flags: Any, code: ReasonCode, _properties: Any
+    ) -> None:
+        if code.is_failure:
+            self._answer.put(describe_connect_refusal(code.value, self._settings))
+            return
+        client.subscribe([(name, 1) for name in self._filters])
+        self._answer.put("")
+
+    def _received(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+        try:
+            self._heard.put_nowait(Heard(message.topic, bytes(message.payload), message.retain))
+        except queue.Full:
+            self.dropped += 1
