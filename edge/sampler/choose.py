@@ -86,7 +86,6 @@ class Window:
     """A short stretch of a movement, of which the best picture is kept."""
 
     closes_s: float
-    started_s: float
     best: Candidate | None = None
 
     def offer(self, one: Candidate) -> None:

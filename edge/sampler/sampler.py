@@ -16,11 +16,13 @@ from edge.geometry import Box, union_of
 from edge.sampler.choose import Candidate, Window, candidate, sharpness_of
 from edge.sampler.look import LookArea, zones_touched
 from edge.sampler.motion import Motion, MotionDetector
-from edge.sampler.movement import Movement, Track
+from edge.sampler.movement import Movement
+from edge.sampler.pacing import Pacing
 from edge.sampler.periodic import Periodic
 from edge.sampler.quiet import QuietPicture
 from edge.sampler.scene import Cut, SceneDetector
 from edge.sampler.settings import SamplerSettings
+from edge.sampler.settling import Settling
 from edge.sampler.signature import Signatures
 from edge.sampler.tamper import TamperDetector, is_shifted
 from edge.sampler.view import View
@@ -28,16 +30,7 @@ from edge.sampler.view import View
 _MASKED_LUMA = np.uint8(128)
 _MIN_STEP_S = 0.09  # more than 10 pictures a second tell nothing new and cost as much
 _NUM_SIGHTINGS = 4  # frames held back before a movement is sure; each is a decoded picture
-_SPACING_S = 1.5  # between peaks of one movement, at first
-_SPACING_GROWTH = 1.5
-_MAX_SPACING_S = 10.0
-_NEWCOMER_SPACING_S = 0.6
-_RETRY_S = 0.4  # after a near-duplicate
-_LITTLE = 0.1
-_STIRRING = 0.2  # of what is seen to move, for another peak
-_WORTH = 0.3  # of the last peak's value, for another peak of the same things
-_SETTLED_S = 1.4  # frames held back this long, to find the first still one
-_SETTLED_EVERY_S = 0.19  # each is a decoded picture: 7 at most
+_LITTLE = 0.1  # of the moved area: less change than this may be what the fit of light has left
 
 
 class Sampler:
@@ -139,16 +132,11 @@ class Sampler:
         self._motion_score = 0.0
         self._window: Window | None = None
         self._sightings: deque[Candidate] = deque(maxlen=_NUM_SIGHTINGS)
-        self._settling: deque[tuple[Frame, View]] = deque()
-        self._next_look_s = -math.inf
-        self._last_chosen_s = -math.inf
-        self._spacing_s = _SPACING_S
-        self._last_value = 0.0
-        self._num_peaks = 0
+        self._pacing = Pacing()
+        self._settling = Settling()
         self._before: Image | None = None
         self._touched: tuple[Box, ...] = ()
         self._path: Box | None = None
-        self._untold: list[Track] = []  # things that have come or set off since the last peak
 
     # One frame
 
@@ -202,14 +190,14 @@ class Sampler:
             self._wait(frame, seen, now_s)
             return []
         self._latest = (frame, view)
-        self._hold(frame, view)
+        self._settling.hold(frame, view)
         path = [track.box for track in tracks]
         self._path = union_of([*path, self._path] if self._path else path)
-        self._untold += movement.newcomers
+        self._pacing.add_newcomers(movement.newcomers)
         if movement.has_started:
             self._start(now_s)
-        elif self._window is None and self._wants_another(seen, now_s):
-            self._window = Window(now_s + self._settings.max_window_s, movement.started_s)
+        elif self._window is None and seen is not None and self._pacing.wants(seen, now_s):
+            self._window = Window(now_s + self._settings.max_window_s)
         chosen: list[Keyframe] = []
         if self._window is not None:
             if now_s > self._window.closes_s + 1e-3:
@@ -217,13 +205,6 @@ class Sampler:
             elif seen is not None:
                 self._window.offer(seen)
         return chosen
-
-    def _hold(self, frame: Frame, view: View) -> None:
-        held = self._settling
-        if not held or frame.pts_s - held[-1][0].pts_s >= _SETTLED_EVERY_S:
-            held.append((frame, view))
-        while frame.pts_s - held[0][0].pts_s > _SETTLED_S:
-            held.popleft()
 
     def _wait(self, frame: Frame, seen: Candidate | None, now_s: float) -> None:
         while self._sightings and now_s - self._sightings[0].frame.pts_s > 2.0:
@@ -237,41 +218,22 @@ class Sampler:
         started_s = self._movement.started_s
         first = self._sightings[0].frame.pts_s if self._sightings else now_s
         opened_s = max(started_s, first)
-        self._window = Window(opened_s + self._settings.max_window_s, started_s)
+        self._window = Window(opened_s + self._settings.max_window_s)
         for one in self._sightings:
             if one.frame.pts_s >= started_s - 1e-6:
                 self._window.offer(one)
         self._sightings.clear()
         self._before = self._quiet.image_before(started_s)
 
-    def _wants_another(self, seen: Candidate | None, now_s: float) -> bool:
-        if seen is None:
-            return False
-        if any(track in self._untold for track in seen.tracks):
-            return now_s - self._last_chosen_s >= _NEWCOMER_SPACING_S
-        if self._num_peaks and seen.moved_share < _STIRRING:
-            return False  # about to come to rest, or only an arm: no other picture than before
-        return now_s >= self._next_look_s and seen.value >= _WORTH * self._last_value
-
     def _close_window(self) -> list[Keyframe]:
         window, self._window = self._window, None
         if window is None or window.best is None:
             return []
         best = window.best
-        now_s = best.frame.pts_s
-        told = [track for track in self._untold if track in best.tracks]
-        self._untold = [track for track in self._untold if track not in told]
         if self._signatures.repeats_any(best.view, best.boxes, self._motion):
-            self._next_look_s = now_s + _RETRY_S
+            self._pacing.note_repeated(best)
             return []
-        # A thing that has just come gets the full cadence; the same ones get less and less.
-        if told:
-            self._spacing_s = _SPACING_S
-        elif self._num_peaks > 1:
-            self._spacing_s = min(self._spacing_s * _SPACING_GROWTH, _MAX_SPACING_S)
-        self._next_look_s = now_s + self._spacing_s
-        self._num_peaks += 1
-        self._last_chosen_s, self._last_value = now_s, best.value
+        self._pacing.note_chosen(best)
         self._touched = best.boxes
         self._signatures.add(best.view, at_rest=False)
         score = _score(best.area_frac)
@@ -279,7 +241,7 @@ class Sampler:
 
     def _come_to_rest(self, frame: Frame, view: View) -> list[Keyframe]:
         chosen = self._close_window()
-        still_frame, still_view = self._first_still(frame, view)
+        still_frame, still_view = self._settling.first_still(frame, view, self._motion)
         changed = tuple(
             region.box
             for region in self._motion.changes_since_background(still_view)
@@ -305,15 +267,6 @@ class Sampler:
         if changed and not self._signatures.last_at_rest:
             return False
         return self._signatures.repeats_last(view, changed + self._touched, self._motion)
-
-    def _first_still(self, frame: Frame, view: View) -> tuple[Frame, View]:
-        """The earliest held frame that already looked like the present one."""
-        earliest = (frame, view)
-        for held in reversed(self._settling):
-            if self._motion.differing(view, held[1]):
-                break
-            earliest = held
-        return earliest
 
     # Keyframes
 

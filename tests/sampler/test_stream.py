@@ -12,6 +12,8 @@ from edge.geometry import Box, Polygon
 from edge.sampler.look import rasterise
 from edge.sampler.sampler import Sampler
 from edge.sampler.settings import SamplerSettings
+from edge.sampler.tamper import is_shifted
+from edge.sampler.view import View
 from tests.support.synthetic_scene import (
     Scene,
     Thing,
@@ -296,3 +298,22 @@ def test_boxes_are_inside_the_frame() -> None:
         assert [box.area for box in keyframe.boxes] == sorted(
             (box.area for box in keyframe.boxes), reverse=True
         )
+
+
+def test_views_are_not_written_to() -> None:
+    # OpenCV's phase correlation multiplies its inputs by the window where it need not pad them.
+    old = View.of_luma(textured(1).astype(np.uint8), 0.0)
+    new = View.of_luma(textured(2).astype(np.uint8), 1.0)
+    small = old.small.copy(), new.small.copy()
+    assert not is_shifted(old, new)
+    assert np.array_equal(old.small, small[0])
+    assert np.array_equal(new.small, small[1])
+
+
+@pytest.mark.parametrize("shift_px", [24, 80])
+def test_a_shifted_view_is_known_again(shift_px: int) -> None:
+    wide = textured(4, width_px=520).astype(np.uint8)
+    old = View.of_luma(wide[:, :320], 0.0)
+    new = View.of_luma(wide[:, shift_px : shift_px + 320], 1.0)
+    assert is_shifted(old, new)
+    assert not is_shifted(old, old)
