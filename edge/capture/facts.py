@@ -16,8 +16,8 @@ class Counters:
 
     `seen` counts pictures, decoded or not. `decoded` came out of the decoder, `handed_on` were
     yielded, `dropped` were not (off the grid, or waiting for an I-frame). `corrupt` are damaged
-    packets and pictures, `gaps` breaks that needed a new I-frame. `drains` counts the times that a
-    backlog was skipped, `drained` the packets lost to it.
+    packets and pictures, `lost` holes in H.264's frame numbers, `gaps` breaks that needed a new
+    I-frame. `drains` counts the times that a backlog was skipped, `drained` the packets in it.
     """
 
     seen: int = 0
@@ -25,6 +25,7 @@ class Counters:
     handed_on: int = 0
     dropped: int = 0
     corrupt: int = 0
+    lost: int = 0
     gaps: int = 0
     drains: int = 0
     drained: int = 0

@@ -27,6 +27,8 @@ _TIMED_OUT = (av.error.ExitError, av.TimeoutError)
 _ACCOUNT_REFUSED = (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError)
 _NOT_FOUND = (av.error.HTTPNotFoundError, av.FileNotFoundError)
 _NOT_A_VIDEO = (av.InvalidDataError, av.ArgumentError)
+# What a machine may fail at with a good file; any other failure to open one lies in the file.
+_MACHINE_FAULTS = (errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ESTALE)
 _MISCONFIGURED = (
     av.error.ProtocolNotFoundError,
     av.error.DemuxerNotFoundError,
@@ -50,6 +52,7 @@ def open_fault(settings: SourceSettings, plan: OpenPlan, error: Exception) -> Ca
     camera that is starting up, so it is worth retrying.
     """
     network = plan.kind in ("rtsp", "http")
+    number = getattr(error, "errno", None)
     kind: type[CaptureError] = SourceUnreachable
     if isinstance(error, _ACCOUNT_REFUSED):
         kind, what = SourceUnsupported, "the camera refused the user name or the password"
@@ -59,9 +62,12 @@ def open_fault(settings: SourceSettings, plan: OpenPlan, error: Exception) -> Ca
         what = "the server knows no such stream" if network else "no such file or device"
     elif isinstance(error, av.PermissionError):
         what = "permission denied" + ("; is the user in group video?" if plan.kind == "usb" else "")
+    elif network and number == errno.EIO:
+        # FFmpeg says no more than this for an unknown host and for an answer it cannot use.
+        what = "the host name is not known, or the answer is not a video stream"
     elif isinstance(error, _NOT_A_VIDEO) and network:
         what = "the answer is not a video stream that can be read"
-    elif isinstance(error, _NOT_A_VIDEO):
+    elif plan.kind == "file" and number not in _MACHINE_FAULTS:
         kind, what = SourceUnsupported, "this is not a video that can be read, or it is damaged"
     else:
         kind = SourceUnsupported if isinstance(error, _MISCONFIGURED) else SourceUnreachable

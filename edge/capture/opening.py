@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 # tells the time.
 UNTIMED_FORMATS = frozenset({"mpjpeg", "mjpeg", "mjpeg_2000", "jpeg_pipe", "h264", "hevc", "m4v"})
 
+# FFmpeg draws text files as pictures of a terminal; no camera sends that.
+TEXT_CODECS = frozenset({"ansi", "bintext", "xbin", "idf"})
+
 # FFmpeg writes URLs with passwords to stderr; PyAV's own callback for "no logging" drops the lines.
 av.logging.set_level(None)
 
@@ -132,6 +135,8 @@ def _choose_video(
     codec = video.codec_context
     if codec is None:
         raise fault(SourceUnsupported, settings, "its video codec is not supported")
+    if codec.name in TEXT_CODECS:
+        raise fault(SourceUnsupported, settings, "this is text, not a video")
     if codec.width or codec.height:  # a live stream may tell its size only with its first picture
         check_size(settings, codec.width, codec.height)
     codec.thread_type = "NONE"  # cameras are many, cores are few

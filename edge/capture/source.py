@@ -18,6 +18,7 @@ from av.video.frame import PictureType
 from edge.capture.clock import Arrival, Clock
 from edge.capture.facts import Counters, SourceFacts
 from edge.capture.faults import LIBRARY_ERRORS, fault
+from edge.capture.h264 import FrameNumbers
 from edge.capture.kinds import plan_open
 from edge.capture.opening import check_size, close_quietly, open_stream
 from edge.capture.packets import PacketReader, Received, VideoPacket
@@ -31,6 +32,7 @@ DEFAULT_FPS = 25.0  # where the stream does not say
 UNDECODED_LIMIT_S = 60.0  # cameras with "smart" codecs send an I-frame every 20 s or less
 PACE_LIMIT_S = 5.0  # a recording's pause is not waited for, a slow reader is not chased
 INTRA_ONLY_CODECS = frozenset({"mjpeg"})
+DEEPEST_REORDER = 16  # packets a decoder may hold back; after more, pictures are missing
 
 
 class FrameSource(Protocol):
@@ -67,6 +69,9 @@ class Source:
         self._count = Counters()
         self._size_px = (self._decoder.width, self._decoder.height)
         self._needs_iframe = True
+        self._broken_mono_s = 0.0
+        self._held_packets = 0
+        self._frame_numbers = self._new_frame_numbers()
         self._gop_frames: int | None = None
         self._since_iframe: int | None = None
         self._last_decoded_mono_s = clock.mono_s()
@@ -134,7 +139,12 @@ class Source:
         self._stream = open_stream(self._settings, self._plan)
         self._decoder = self._stream.video.codec_context
         self._timeline.restart()
-        self._break()
+        self._frame_numbers = self._new_frame_numbers()
+        self._break(self._clock.mono_s())
+
+    def _new_frame_numbers(self) -> FrameNumbers | None:
+        is_h264 = self._decoder.codec.name == "h264"
+        return FrameNumbers(self._decoder.extradata) if is_h264 else None
 
     def _check_progress(self, mono_s: float) -> None:
         """A live stream that only sends rubbish is as broken as a silent one."""
@@ -148,10 +158,15 @@ class Source:
         packet, arrival = received.packet, received.arrival
         if received.after_skip:
             self._decoder.flush_buffers()
-            self._break()
+            self._break(arrival.mono_s)
+            if self._frame_numbers is not None:
+                self._frame_numbers.restart()
         if packet.is_corrupt:
             self._count.corrupt += 1
-            self._break()
+            self._break(arrival.mono_s)
+        if self._frame_numbers is not None and not self._frame_numbers.follows(bytes(packet)):
+            self._count.lost += 1
+            self._break(arrival.mono_s)
         placed = None
         if self._decoder.codec.name in INTRA_ONLY_CODECS:
             # Such pictures do not need each other: those off the grid are not decoded.
@@ -168,12 +183,16 @@ class Source:
         self, packet: VideoPacket | None, placed: Placed | None, arrival: Arrival
     ) -> Iterator[Frame]:
         """Decode one packet, or empty the decoder (None)."""
+        self._held_packets += 1
         try:
             pictures = self._decoder.decode(packet)
         except LIBRARY_ERRORS:
             self._count.corrupt += 1
-            self._break()
+            self._break(arrival.mono_s)
             return
+        if pictures and self._held_packets > DEEPEST_REORDER:
+            self._break(arrival.mono_s)
+        self._held_packets = 0 if pictures else self._held_packets
         for picture in pictures:
             received = picture.opaque if isinstance(picture.opaque, Arrival) else arrival
             yield from self._accept(picture, placed, received)
@@ -194,8 +213,10 @@ class Source:
         on_grid = placed is not None
         if placed is None:
             placed = self._place(picture.pts, picture.dts, arrival)
-        self._check_picture(picture)
-        after_gap = self._needs_iframe and is_iframe and not picture.is_corrupt
+        self._check_picture(picture, arrival)
+        # An I-frame that came before the break may still have waited in the decoder.
+        is_whole = arrival.mono_s >= self._broken_mono_s and not picture.is_corrupt
+        after_gap = self._needs_iframe and is_iframe and is_whole
         if after_gap:
             self._needs_iframe = False
             self._grid.restart()
@@ -205,16 +226,16 @@ class Source:
             return
         yield self._build_frame(picture, placed.pts_s, arrival, seq, after_gap=after_gap)
 
-    def _check_picture(self, picture: av.VideoFrame) -> None:
+    def _check_picture(self, picture: av.VideoFrame, arrival: Arrival) -> None:
         """Note damage and a change of size. Raises SourceUnsupported for an absurd size."""
         if picture.is_corrupt:
             self._count.corrupt += 1
-            self._break()
+            self._break(arrival.mono_s)
         size_px = (picture.width, picture.height)
         if size_px != self._size_px:
             check_size(self._settings, *size_px)
             self._size_px = size_px
-            self._break()
+            self._break(arrival.mono_s)
 
     def _place(self, pts: int | None, dts: int | None, arrival: Arrival) -> Placed:
         """Where a picture stands in time; without stamps, the receive clock counts."""
@@ -225,11 +246,12 @@ class Source:
             raw_s if self._stream.timed else arrival.mono_s, arrival.mono_s
         )
         if placed.gap:
-            self._break()
+            self._break(arrival.mono_s)
         return placed
 
-    def _break(self) -> None:
-        """The stream is not whole here: nothing is handed on before the next I-frame."""
+    def _break(self, mono_s: float) -> None:
+        """The stream broke with what came at `mono_s`: nothing before the next I-frame is whole."""
+        self._broken_mono_s = mono_s
         if not self._needs_iframe:
             self._count.gaps += 1
             self._needs_iframe = True

@@ -40,10 +40,10 @@ def encode_clip(
     """Encode `frames` to `path` (container by suffix) and return it.
 
     Times may be irregular and have gaps; they must grow. The picture size may change between frames
-    in a `.ts` file: a new encoder starts there with an I-frame. `color` is FFmpeg's (matrix, range),
-    as (1, 1) for BT.709 limited; the pictures are converted accordingly. `rotation` (degrees,
-    counterclockwise) is written as the display matrix. `faststart` puts an mp4's index first, so
-    that a truncated file can still be opened.
+    in a `.ts` file: a new encoder starts there with an I-frame. `color` is FFmpeg's (matrix,
+    range), as (1, 1) for BT.709 limited; the pictures are converted accordingly. `rotation`
+    (degrees, counterclockwise) is written as the display matrix. `faststart` puts an mp4's index
+    first, so that a truncated file can still be opened.
     """
     settings = _Encoding(codec, gop, b_frames, rate_fps, pix_fmt, options or {}, color)
     flags = {"movflags": "faststart"} if faststart else {}

@@ -3,8 +3,9 @@
     with RtspServer({"/cam": path}, loop=True) as server:
         server.url("/cam")
 
-The pictures are passed through as they were encoded (H.264 or H.265 in an mp4). Each client gets its
-own playback from the start of the clip, unless `shared`. Skips the test where the server is missing.
+The pictures are passed through as they were encoded (H.264 or H.265 in an mp4). Each client gets
+its own playback from the start of the clip, unless `shared`. Skips the test where the server is
+missing.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 from urllib.parse import quote
 
 import av
@@ -117,7 +119,7 @@ class RtspServer:
         self._process.communicate(timeout=START_TIMEOUT_S)
         self._process = None
 
-    def __enter__(self) -> RtspServer:
+    def __enter__(self) -> Self:
         self.start()
         return self
 

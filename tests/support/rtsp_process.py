@@ -1,4 +1,4 @@
-"""The process behind tests/support/rtsp.py: Debian's GStreamer RTSP server, run by /usr/bin/python3.
+"""The process behind rtsp.py: Debian's GStreamer RTSP server, run by /usr/bin/python3.
 
 Reads its orders as JSON from the first argument, prints the bound port as the first line of output,
 then serves until it is killed. Imports nothing but the standard library and gi.
@@ -60,7 +60,8 @@ def main() -> None:
         mounts.add_factory(path, build_factory(launch, orders["shared"], bool(orders["user"])))
     if server.attach(None) == 0:
         sys.exit(f"port {orders['port']} cannot be bound")
-    print(server.get_bound_port(), flush=True)
+    sys.stdout.write(f"{server.get_bound_port()}\n")
+    sys.stdout.flush()
     GLib.MainLoop().run()
 
 
