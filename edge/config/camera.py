@@ -25,7 +25,7 @@ SCHEMES = ("rtsp", "rtsps", "http", "https", "file")
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 _SCHEME_WITHOUT_SLASHES = re.compile(rf"({'|'.join(SCHEMES)}):", re.IGNORECASE)
-_DEMO = re.compile(r"demo:[a-z0-9_-]*")
+_DEMO = re.compile(r"demo:[A-Za-z0-9_.-]*(\?[A-Za-z0-9_.=&-]*)?")
 _INDEX = re.compile(r"(?:usb:)?(\d{1,3})", re.ASCII)
 _URL_REMEDY = (
     "Write rtsp://, rtsps://, http://, https:// or file:// and the address, a file's path, "

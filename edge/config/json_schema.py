@@ -23,6 +23,8 @@ from edge.findings import AskReply, Finding, Info, RuleAttributes, Stats
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 _CONFIG = "config"
+_ANNOTATIONS = ("title", "description", "default")
+_NARROWING = {"pattern", "enum", "const"}
 DOCUMENTS: dict[str, type[BaseModel]] = {
     _CONFIG: Config,
     "finding": Finding,
@@ -44,8 +46,9 @@ def build_schema(name: str) -> dict[str, Any]:
     schema = model.model_json_schema(mode="validation")
     _complete_rule(schema["$defs"]["RuleConfig"])
     for block in (schema, *schema["$defs"].values()):
-        for field in block["properties"].values():
+        for key, field in block["properties"].items():
             _write_default(field)
+            block["properties"][key] = _with_variables(field)
     return {"$schema": DIALECT, **schema}
 
 
@@ -73,3 +76,20 @@ def _write_default(field: dict[str, Any]) -> None:
         field["default"] = format_duration(default)
     elif isinstance(default, int) and SIZE_PATTERN in patterns:
         field["default"] = format_size(default)
+
+
+def _with_variables(field: dict[str, Any]) -> dict[str, Any]:
+    """The field's schema, with `${VARIABLE}` possible where it asks for more than any text."""
+    values = field.get("anyOf", [{k: v for k, v in field.items() if k not in _ANNOTATIONS}])
+    takes_text = any("string" in _types(v) and not v.keys() & _NARROWING for v in values)
+    is_block = any("$ref" in v or _types(v) & {"object", "array"} for v in values)
+    if takes_text or is_block:
+        return field
+    notes = {key: field[key] for key in _ANNOTATIONS if key in field}
+    return notes | {"anyOf": [*values, {"type": "string", "pattern": r"\$\{"}]}
+
+
+def _types(value: dict[str, Any]) -> set[str]:
+    """The JSON types that a schema names."""
+    named = value.get("type", [])
+    return {named} if isinstance(named, str) else set(named)

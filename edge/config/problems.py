@@ -78,9 +78,28 @@ _EXPLAINED = (
 
 
 def faults_of(error: ValidationError, model: type[Block], most: int) -> list[Fault]:
-    """The first `most` faults that pydantic found, with paths from the root and hints."""
-    details = error.errors(include_url=False)[:most]
-    return [fault for detail in details for fault in _faults(detail, model)]
+    """The first `most` faults that pydantic found, with paths from the root and hints.
+
+    What only follows from another fault is left out: a default that was not computed, and a missing
+    key that stands there misspelt.
+    """
+    details = [
+        detail
+        for detail in error.errors(include_url=False)[:most]
+        if detail["type"] != "default_factory_not_called"
+    ]
+    unknown = {detail["loc"] for detail in details if detail["type"] == "extra_forbidden"}
+    misspelt = {
+        (*loc[:-1], nearest(str(loc[-1]), _keys(block)))
+        for loc in unknown
+        if (block := block_at(loc[:-1], model)) is not None
+    }
+    return [
+        fault
+        for detail in details
+        if not (detail["type"] == "missing" and detail["loc"] in misspelt)
+        for fault in _faults(detail, model)
+    ]
 
 
 def _faults(detail: ErrorDetails, model: type[Block]) -> Iterator[Fault]:

@@ -13,6 +13,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -97,7 +98,11 @@ class MqttConfig(Block):
         default_factory=lambda known: 8883 if known.get("tls") is not None else 1883
     )
     """TCP port; 1883, or 8883 with `tls`."""
-    version: Annotated[Literal["5", "3.1.1"], BeforeValidator(_version)] = "5"
+    version: Annotated[
+        Literal["5", "3.1.1"],
+        BeforeValidator(_version),
+        WithJsonSchema({"enum": [5, "5", "3.1.1"]}),
+    ] = "5"
     """MQTT version."""
     username: str = ""
     """User name at the broker."""
