@@ -27,7 +27,8 @@ from tests.support.rules import make_rule
         (0.99, 1.0, "unsure"),
         (1.0, 1.0, "yes"),
         (0.0, 1.0, "no"),
-        (0.1 + 0.2, 0.7, "no"),  # 1 - 0.30000000000000004 is below 0.7 by rounding only
+        (0.7999999999999999, 0.8, "yes"),  # eight times 0.1, added up
+        (0.7999, 0.8, "unsure"),
         (math.nan, 0.6, "unsure"),
     ],
 )
