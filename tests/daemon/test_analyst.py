@@ -1,0 +1,266 @@
+"""The life of a keyframe, with a real store, rule book and publisher, and a scripted analyzer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge.daemon.analyst import Analyst
+from edge.daemon.analyzer_host import AnalyzerHost
+from edge.daemon.messages import Analysed, AnalysisRefused, EngineReady
+from edge.daemon.plans import AnalyzerPlan
+from edge.daemon.reporter import Reporter
+from edge.findings import Finding
+from edge.geometry import FULL
+from edge.mqtt.publisher import Publisher
+from edge.mqtt.settings import MqttSettings
+from edge.questions import (
+    AnalysisRequest,
+    AnalysisResult,
+    Answer,
+    Description,
+    ModelInfo,
+    Timing,
+    View,
+    text,
+)
+from edge.rules.book import RuleBook, Settlement
+from edge.store.database import Store, open_store
+from edge.store.settings import StoreSettings
+from edge.vlm.settings import EngineSettings
+from tests.support.keyframes import RIGHT, make_keyframe
+from tests.support.rules import make_rule
+from tests.support.scripted_child import Nursery
+
+
+class Bench:
+    """An analyst whose clock and analyzer are in the test's hands."""
+
+    def __init__(self, store: Store, describe: str) -> None:
+        self.now = 100.0
+        self.store = store
+        self.nursery = Nursery()
+        self.settled: list[Settlement] = []
+        publisher = Publisher(MqttSettings("127.0.0.1", "box"), store, lambda _: None, ["porch"])
+        self.host = AnalyzerHost(AnalyzerPlan(EngineSettings(Path("/x"))), self.nursery.spawn)
+        self.reporter = Reporter("box", store, publisher)
+        rule = make_rule("person", cameras=("porch",), describe=describe)
+        self.analyst = Analyst(
+            host=self.host,
+            reporter=self.reporter,
+            rules=RuleBook([rule], {}),
+            on_settled=self.settled.append,
+            deadline_s=5.0,
+            clock=lambda: self.now,
+        )
+        self.start_analyzer()
+
+    def start_analyzer(self) -> None:
+        self.now += 100
+        self.host.check(self.now)
+        self.analyst.heard(EngineReady(ModelInfo("tiny", "int8", 1.5), 0.1))
+
+    def take(self, **changes: object) -> str:
+        """A keyframe comes in; its finding's id."""
+        keyframe = make_keyframe(**changes)  # type: ignore[arg-type]
+        return self.analyst.take_keyframe(keyframe, snapshot=False).id
+
+    @property
+    def asked(self) -> AnalysisRequest:
+        request = self.nursery.newest.sent[-1]
+        assert isinstance(request, AnalysisRequest)
+        return request
+
+    def answer(self, p_yes: float = 0.9) -> None:
+        """The analyzer answers what it was asked last."""
+        request = self.asked
+        answers = tuple(
+            Answer(q.id, q.kind, "yes", p_yes, {"yes": p_yes, "no": 1 - p_yes})
+            if q.kind == "yes_no"
+            else Answer(q.id, q.kind, "a cat", 0.8)
+            for look in request.looks
+            for q in look.questions
+        )
+        described = Description("A person.", ("person",), (), ()) if request.describe else None
+        views = (View(FULL, 64, 32),)
+        result = AnalysisResult(request.id, answers, described, views, Timing(total_ms=500))
+        self.analyst.heard(Analysed(result))
+
+    def life(self, finding_id: str) -> list[Finding]:
+        """Every message about a finding, from the outbox."""
+        rows = [json.loads(row.payload) for row in self.store.pending(1000)]
+        return [Finding.model_validate(r) for r in rows if r["id"] == finding_id]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with open_store(StoreSettings(tmp_path / "store")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def bench(store: Store) -> Bench:
+    return Bench(store, "never")
+
+
+def test_new_update_end(bench: Bench) -> None:
+    finding_id = bench.take()
+    bench.now += 0.25
+    bench.answer()
+    new, update, end = bench.life(finding_id)
+    assert [m.type for m in (new, update, end)] == ["new", "update", "end"]
+    assert new.verdicts == []
+    (verdict,) = update.verdicts
+    assert (verdict.rule, verdict.verdict, verdict.state) == ("person", "yes", "on")
+    assert verdict.changed
+    assert end.verdicts == update.verdicts
+    assert end.timing.total_ms == 500
+    assert end.model is not None
+    assert end.model.name == "tiny"
+    assert [s.camera for s in bench.settled] == ["porch"]
+
+
+def test_a_description_follows_the_verdicts(store: Store) -> None:
+    bench = Bench(store, "on_change")
+    finding_id = bench.take()
+    bench.answer()
+    assert bench.asked.describe
+    assert not any(look.questions for look in bench.asked.looks)
+    assert len(bench.life(finding_id)) == 2, "the verdict is out before the description"
+    bench.answer()
+    assert bench.life(finding_id)[-1].summary == "A person."
+    assert bench.life(finding_id)[-1].timing.total_ms == 1000
+
+
+def test_a_keyframe_whose_analyzer_died_is_tried_once_more(bench: Bench) -> None:
+    finding_id = bench.take()
+    bench.analyst.analyzer_gone(-9)
+    assert bench.analyst.scheduler.counts("porch").waiting == 1
+    bench.start_analyzer()
+    assert bench.asked.id == finding_id
+    bench.answer()
+    assert bench.life(finding_id)[-1].status == "ok"
+
+
+def test_the_second_death_is_published(bench: Bench) -> None:
+    finding_id = bench.take()
+    for _ in range(2):
+        bench.analyst.analyzer_gone(-9)
+        bench.start_analyzer()
+    end = bench.life(finding_id)[-1]
+    assert (end.type, end.status) == ("end", "analysis_failed")
+    assert "analyzer process ended" in end.reason
+    assert bench.analyst.scheduler.counts("porch").failed == 1
+
+
+def test_death_during_the_description_keeps_the_verdicts(store: Store) -> None:
+    bench = Bench(store, "always")
+    finding_id = bench.take()
+    bench.answer()
+    bench.analyst.analyzer_gone(-9)
+    end = bench.life(finding_id)[-1]
+    assert (end.type, end.status, end.summary) == ("end", "ok", "")
+    assert end.verdicts
+    assert "no description" in end.reason
+
+
+def test_a_refused_analysis_is_not_repeated(bench: Bench) -> None:
+    finding_id = bench.take()
+    bench.analyst.heard(AnalysisRefused(finding_id, "the picture is 0 pixels high", retry=False))
+    end = bench.life(finding_id)[-1]
+    assert (end.status, end.reason) == ("analysis_failed", "the picture is 0 pixels high")
+
+
+def test_no_analyzer_for_minutes_fails_the_job_it_had(bench: Bench) -> None:
+    finding_id = bench.take()
+    bench.analyst.analyzer_gone(-9)
+    bench.now += 60
+    bench.analyst.step()
+    assert bench.life(finding_id)[-1].type == "new"
+    bench.now += 61
+    bench.analyst.step()
+    assert bench.life(finding_id)[-1].status == "analysis_failed"
+
+
+def test_stale_and_superseded_are_told(bench: Bench) -> None:
+    running = bench.take()
+    waiting = [bench.take(pts_s=float(n)) for n in range(3)]
+    superseded = bench.life(waiting[0])[-1]
+    assert (superseded.type, superseded.superseded) == ("end", waiting[2])
+    bench.now += 31
+    bench.analyst.step()
+    for finding_id in waiting[1:]:
+        assert bench.life(finding_id)[-1].status == "stale"
+    bench.answer()
+    assert bench.life(running)[-1].status == "ok"
+    counts = bench.analyst.scheduler.counts("porch")
+    assert (counts.keyframes, counts.analysed, counts.superseded, counts.stale) == (4, 1, 1, 2)
+
+
+def test_a_superseding_keyframe_covers_the_time_of_the_other(bench: Bench) -> None:
+    bench.take()
+    bench.take(boxes=(RIGHT,))
+    bench.now += 4
+    bench.take()
+    newest = bench.take(boxes=(RIGHT,))
+    for _ in range(3):
+        bench.answer()
+    end = bench.life(newest)[-1]
+    assert end.covers_from is not None
+    assert end.covers_from < end.time
+
+
+def test_a_keyframe_that_no_rule_asks_about_is_reported_unasked(bench: Bench) -> None:
+    finding_id = bench.take(trigger="tamper", boxes=())
+    assert [m.type for m in bench.life(finding_id)] == ["new", "end"]
+    counts = bench.analyst.scheduler.counts("porch")
+    assert (counts.keyframes, counts.unasked) == (0, 1)
+
+
+def test_a_user_is_answered_before_waiting_keyframes(bench: Bench) -> None:
+    replies: list[tuple[str, str]] = []
+    bench.take()
+    waiting = bench.take(boxes=(RIGHT,))
+    question = text("u1", "What is there?")
+    bench.analyst.ask(
+        "u1", make_keyframe(), question, lambda a, e: replies.append((a.value if a else "", e))
+    )
+    bench.answer()
+    assert bench.asked.id == "u1"
+    bench.answer()
+    assert replies == [("a cat", "")]
+    assert bench.asked.id == waiting
+
+
+def test_a_user_is_told_of_failure(bench: Bench) -> None:
+    replies: list[str] = []
+    bench.analyst.ask("u1", make_keyframe(), text("u1", "What?"), lambda _, e: replies.append(e))
+    bench.analyst.heard(AnalysisRefused("u1", "no memory", retry=False))
+    assert replies == ["no memory"]
+
+
+def test_stopping_ends_every_finding(bench: Bench) -> None:
+    ids = [bench.take(), bench.take(boxes=(RIGHT,))]
+    bench.analyst.stop(["porch"])
+    assert [bench.life(i)[-1].type for i in ids] == ["end", "end"]
+    assert bench.store.open_findings() == []
+
+
+def test_findings_of_an_earlier_run_are_ended(bench: Bench) -> None:
+    finding_id = bench.take()
+    later = Reporter("box", bench.store, Publisher(MqttSettings("h", "b"), bench.store, print))
+    assert later.end_abandoned() == 1
+    assert bench.life(finding_id)[-1].status == "analysis_failed"
+    assert later.end_abandoned() == 0
+
+
+def test_late_words_about_a_finished_job_are_ignored(bench: Bench) -> None:
+    first = bench.take()
+    request = bench.asked
+    bench.answer()
+    result = AnalysisResult(request.id, (), None, (), Timing())
+    bench.analyst.heard(Analysed(result))
+    assert [m.type for m in bench.life(first)] == ["new", "update", "end"]

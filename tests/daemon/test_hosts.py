@@ -1,0 +1,152 @@
+"""Children are started, watched and replaced: decided by the times given, without processes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge.capture.settings import SourceSettings
+from edge.daemon.analyzer_host import DEADLINE_MARGIN_S, LOAD_DEADLINE_S, AnalyzerHost
+from edge.daemon.camera_host import CameraHost
+from edge.daemon.messages import CameraStatus, EngineReady, Heartbeat, Stop
+from edge.daemon.plans import AnalyzerPlan, CameraPlan
+from edge.questions import AnalysisRequest, ModelInfo
+from edge.sampler.settings import SamplerSettings
+from edge.vlm.settings import EngineSettings
+from tests.support.keyframes import make_keyframe
+from tests.support.scripted_child import Nursery
+
+PLAN = CameraPlan(SourceSettings("porch", "demo:yard"), SamplerSettings("porch"))
+INFO = ModelInfo("tiny", "int8", 1.5)
+
+
+def make_camera() -> tuple[CameraHost, Nursery]:
+    nursery = Nursery()
+    return CameraHost(PLAN, nursery.spawn, stall_timeout_s=15), nursery
+
+
+def make_analyzer() -> tuple[AnalyzerHost, Nursery]:
+    nursery = Nursery()
+    host = AnalyzerHost(AnalyzerPlan(EngineSettings(Path("/nowhere"))), nursery.spawn)
+    host.check(0)
+    return host, nursery
+
+
+def request(deadline_s: float = 20.0) -> AnalysisRequest:
+    image = make_keyframe().image
+    return AnalysisRequest("a", image, None, (), deadline_s=deadline_s)
+
+
+def test_a_silent_camera_is_killed_once_and_started_anew() -> None:
+    host, nursery = make_camera()
+    host.check(0)
+    host.heard(5)
+    host.check(19.9)
+    assert not nursery.newest.killed
+    host.check(20.1)
+    assert nursery.newest.killed
+    assert host.status.state == "stalled"
+    host.gone(-9, 20.2)
+    host.check(20.3)
+    assert len(nursery.children) == 1, "not before the back-off is over"
+    host.check(22)
+    assert len(nursery.children) == 2
+    assert host.slot.restarts == 1
+    assert not host.slot.is_current(1)
+    assert host.slot.is_current(2)
+
+
+def test_back_off_grows_and_starts_over_after_a_healthy_run() -> None:
+    host, nursery = make_camera()
+    now, delays = 0.0, []
+    for _ in range(5):
+        host.check(now)
+        born = len(nursery.children)
+        died = now
+        host.gone(1, now)
+        while len(nursery.children) == born:
+            now += 0.1
+            host.check(now)
+        delays.append(now - died)
+    assert delays == sorted(delays)
+    assert delays[0] < 1.5
+    assert delays[-1] > 20
+    now += 100  # a healthy life
+    host.gone(1, now)
+    host.check(now + 1.5)
+    assert len(nursery.children) == 7
+
+
+def test_frames_are_counted_over_restarts_and_fps_over_a_minute() -> None:
+    host, _ = make_camera()
+    host.check(0)
+    for second in range(100):
+        host.beat(Heartbeat(second * 5), float(second))
+    assert host.frames == 495
+    assert host.fps() == pytest.approx(5.0)
+    assert host.last_frame_age_s(100.0) == 1.0
+    host.gone(1, 100)
+    host.check(110)
+    host.beat(Heartbeat(10), 111)
+    assert host.frames == 505
+
+
+def test_the_end_of_a_recording_is_not_a_failure() -> None:
+    host, nursery = make_camera()
+    host.check(0)
+    host.changed(CameraStatus("ended"))
+    host.gone(0, 1)
+    host.check(1000)
+    assert len(nursery.children) == 1
+    assert host.slot.restarts == 0
+
+
+def test_disabled_means_no_process() -> None:
+    host, nursery = make_camera()
+    host.check(0)
+    host.disable()
+    assert nursery.newest.sent == [Stop()]
+    host.gone(0, 1)
+    host.check(1000)
+    assert len(nursery.children) == 1
+    host.enable()
+    host.check(1001)
+    assert len(nursery.children) == 2
+
+
+def test_an_analysis_past_its_deadline_ends_the_process() -> None:
+    host, nursery = make_analyzer()
+    host.ready(EngineReady(INFO, 2.0))
+    host.submit(request(deadline_s=20), 100)
+    host.check(120 + DEADLINE_MARGIN_S - 0.1)
+    assert not nursery.newest.killed
+    host.check(120 + DEADLINE_MARGIN_S + 0.1)
+    assert nursery.newest.killed
+    host.gone(-9, 131)
+    assert host.state == "failed"
+    host.check(140)
+    assert host.state == "loading"
+
+
+def test_a_model_that_loads_for_ever_is_given_up() -> None:
+    host, nursery = make_analyzer()
+    host.check(LOAD_DEADLINE_S - 1)
+    assert not nursery.newest.killed
+    host.check(LOAD_DEADLINE_S + 1)
+    assert nursery.newest.killed
+
+
+def test_nothing_can_be_submitted_before_the_model_is_loaded() -> None:
+    host, _ = make_analyzer()
+    with pytest.raises(RuntimeError, match="loading"):
+        host.submit(request(), 0)
+
+
+def test_the_budget_is_the_measured_speed() -> None:
+    host, _ = make_analyzer()
+    assert host.keyframes_per_hour() is None
+    for milliseconds in (900, 1000, 1100):
+        host.spent(milliseconds)
+    assert host.median_ms() == 1000
+    assert host.keyframes_per_hour() == 3600
