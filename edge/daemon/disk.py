@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Semaphore
 
@@ -26,12 +27,17 @@ class DiskThread:
         self._places = Semaphore(MAX_SNAPSHOTS)
         self._failing = False
 
-    def offer_snapshot(self, finding_id: str, image: Image) -> bool:
-        """Write the JPEG soon; False if too many wait and this one is not kept."""
+    def offer_snapshot(
+        self, finding_id: str, image: Image, then: Callable[[bytes], None] | None = None
+    ) -> bool:
+        """Write the JPEG soon and hand it to `then`, in the disk thread.
+
+        False if too many wait and this one is not kept.
+        """
         if not self._places.acquire(blocking=False):
             self.snapshots_dropped += 1
             return False
-        self._pool.submit(self._save, finding_id, image)
+        self._pool.submit(self._save, finding_id, image, then)
         return True
 
     def clear_old(self) -> None:
@@ -42,10 +48,12 @@ class DiskThread:
         """Write what waits, then end."""
         self._pool.shutdown(wait=True)
 
-    def _save(self, finding_id: str, image: Image) -> None:
+    def _save(self, finding_id: str, image: Image, then: Callable[[bytes], None] | None) -> None:
         try:
-            self._store.snapshots.save(finding_id, image)
+            snapshot_id = self._store.snapshots.save(finding_id, image)
             self._failing = False
+            if then is not None:
+                then(self._store.snapshots.load(snapshot_id))
         except StoreError as error:
             self._complain(error)
         finally:

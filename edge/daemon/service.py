@@ -25,6 +25,7 @@ import queue
 import signal
 import time
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -287,7 +288,10 @@ class Daemon:
         wanted = self._config.cameras[keyframe.camera].snapshots.enabled
         finding = self._analyst.take_keyframe(keyframe, snapshot=wanted)
         if wanted:
-            self._disk.offer_snapshot(finding.id, keyframe.image)
+            then = None
+            if self._config.mqtt.snapshots:
+                then = partial(self._announcer.snapshot, keyframe.camera)
+            self._disk.offer_snapshot(finding.id, keyframe.image, then)
 
     def _on_settled(self, settlement: Settlement) -> None:
         for verdict in settlement.verdicts:
