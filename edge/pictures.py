@@ -123,6 +123,6 @@ def _to_rgb(picture: PilImage.Image) -> PilImage.Image:
 
 def _reason(error: BaseException) -> str:
     text = str(error)
-    if "truncated" in text or isinstance(error, EOFError):
+    if "truncated" in text.lower() or isinstance(error, EOFError):
         return "the file is truncated (its data ends early)"
     return text[:200] or type(error).__name__

@@ -33,6 +33,7 @@ from edge.questions import (
 from edge.vlm.crop import Crop, SizeRules, choose_crop
 from edge.vlm.layout import Layout, load_layout
 from edge.vlm.look import Looker, Shown
+from edge.vlm.prompt import read_chat_format
 from edge.vlm.runner import Runner
 from edge.vlm.self_test import run_self_test
 from edge.vlm.settings import EngineSettings
@@ -58,8 +59,9 @@ class Engine:
     def __init__(self, layout: Layout, settings: EngineSettings) -> None:
         self._layout, self._settings = layout, settings
         coder = load_tokens(layout)
+        chat = read_chat_format(layout, coder)  # cheap checks before the model is compiled
         runner = Runner(layout, settings)
-        looker = Looker(layout, runner, coder, settings)
+        looker = Looker(runner, coder, chat, settings)
         self._open: _Loaded | None = _Loaded(coder, runner, Eye(runner), looker)
 
     @property

@@ -26,7 +26,6 @@ from edge.questions import Answer, Description, Question
 from edge.vlm import prompt
 from edge.vlm.decode import Pen, TextBounds, write_text
 from edge.vlm.describe import OPENING, REQUEST, describe
-from edge.vlm.layout import Layout
 from edge.vlm.runner import Runner
 from edge.vlm.settings import EngineSettings
 from edge.vlm.tokens import Ids, TokenCoder
@@ -61,11 +60,15 @@ class Looker:
     """Asks about what the eye has seen. Keeps the prefix cache; not thread-safe."""
 
     def __init__(
-        self, layout: Layout, runner: Runner, coder: TokenCoder, settings: EngineSettings
+        self,
+        runner: Runner,
+        coder: TokenCoder,
+        chat: prompt.ChatFormat,
+        settings: EngineSettings,
     ) -> None:
-        self._layout, self._runner, self._coder = layout, runner, coder
-        self._chat = prompt.read_chat_format(layout, coder)
-        self._max_context = min(settings.max_context, layout.text.max_positions)
+        self._layout, self._runner, self._coder = runner.layout, runner, coder
+        self._chat = chat
+        self._max_context = min(settings.max_context, runner.layout.text.max_positions)
         self._tree = TokenTree(runner)
         self.prefixes = PrefixCache(runner, settings.max_prefixes, settings.max_prefix_bytes)
 

@@ -27,6 +27,16 @@ LIST_TAIL = (
     'as in "1. no".'
 )
 
+# What a template can raise besides jinja2's own errors: it is a program.
+_TEMPLATE_FAULTS = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
 # Stand-ins while the template is rendered: no template alters characters of the private use area.
 _SYSTEM_MARK, _BEFORE_MARK, _AFTER_MARK = "\ue000", "\ue001", "\ue002"
 
@@ -89,7 +99,7 @@ def _render(layout: Layout) -> str:
     try:
         template = environment.from_string(layout.chat_template)
         return template.render(messages=messages, add_generation_prompt=True)
-    except TemplateError as error:
+    except (TemplateError, *_TEMPLATE_FAULTS) as error:
         raise ModelInvalid(
             f"the chat template of {layout.model_dir} cannot be rendered: {error}"
         ) from None
