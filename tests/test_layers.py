@@ -28,6 +28,7 @@ OWNERS = {
     "PIL": {"pictures"},
     "sqlite3": {"store"},
     "huggingface_hub": {"hub"},
+    "requests": {"hub"},
     "rich": {"cli", "hub"},
     "psutil": {"daemon"},
 }
