@@ -44,19 +44,22 @@ def fault(kind: type[Fault], settings: SourceSettings, what: str) -> Fault:
     return kind(f"camera {settings.camera}: {what} ({redact_url(settings.url)})")
 
 
-def open_fault(settings: SourceSettings, plan: OpenPlan, error: Exception) -> CaptureError:
+def open_fault(
+    settings: SourceSettings, plan: OpenPlan, error: Exception, waited_s: float
+) -> CaptureError:
     """Why a source could not be opened: unsupported where only a person can mend it.
 
     A refused account is unsupported too: cameras lock an account after a few wrong passwords, so it
     must not be tried at every back-off step. A network answer that makes no sense may come from a
-    camera that is starting up, so it is worth retrying.
+    camera that is starting up, so it is worth retrying. `waited_s` is how long it took to fail:
+    FFmpeg may report a wait that was cut short as an answer that made no sense.
     """
     network = plan.kind in ("rtsp", "http")
     number = getattr(error, "errno", None)
     kind: type[CaptureError] = SourceUnreachable
     if isinstance(error, _ACCOUNT_REFUSED):
         kind, what = SourceUnsupported, "the camera refused the user name or the password"
-    elif isinstance(error, _TIMED_OUT):
+    elif isinstance(error, _TIMED_OUT) or (network and waited_s >= settings.open_timeout_s):
         what = f"no answer within {settings.open_timeout_s:g} s"
     elif isinstance(error, _NOT_FOUND):
         what = "the server knows no such stream" if network else "no such file or device"
@@ -75,9 +78,9 @@ def open_fault(settings: SourceSettings, plan: OpenPlan, error: Exception) -> Ca
     return fault(kind, settings, what)
 
 
-def read_fault(settings: SourceSettings, error: Exception) -> SourceBroken:
-    """Why an open source stopped giving packets."""
-    if isinstance(error, _TIMED_OUT):
+def read_fault(settings: SourceSettings, error: Exception, waited_s: float) -> SourceBroken:
+    """Why an open source stopped giving packets, after `waited_s` of waiting for the next one."""
+    if isinstance(error, _TIMED_OUT) or waited_s >= settings.read_timeout_s:
         what = f"the stream stalled: nothing received for {settings.read_timeout_s:g} s"
         return fault(SourceBroken, settings, what)
     return fault(SourceBroken, settings, f"the stream broke: {_reason(error)}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import stat
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -58,6 +59,7 @@ def open_stream(settings: SourceSettings, plan: OpenPlan) -> OpenStream:
     """
     if plan.kind == "file":
         check_file(settings, Path(plan.path))
+    started_mono_s = time.monotonic()
     try:
         container = av.open(
             plan.target,
@@ -68,7 +70,8 @@ def open_stream(settings: SourceSettings, plan: OpenPlan) -> OpenStream:
         )
     except LIBRARY_ERRORS as error:
         # Not "from error": its text holds the URL with the password.
-        raise open_fault(settings, plan, error) from None
+        waited_s = time.monotonic() - started_mono_s
+        raise open_fault(settings, plan, error, waited_s) from None
     try:
         return _choose_video(settings, plan, container)
     except BaseException:

@@ -66,7 +66,8 @@ class PacketReader:
                 packet = next(packets, None)
             except LIBRARY_ERRORS as error:
                 if not self._stream.recorded:
-                    raise read_fault(self._settings, error) from None
+                    waited_s = self._clock.mono_s() - reading_since_mono_s
+                    raise read_fault(self._settings, error, waited_s) from None
                 self._count.corrupt += 1
                 return
             if packet is None:
