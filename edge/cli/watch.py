@@ -151,8 +151,6 @@ def _headline(finding: Finding) -> str:
         words.append(f"{finding.timing.total_ms / 1000:.2f} s")
     if finding.summary:
         words.append(finding.summary)
-    if finding.model is not None and finding.model.untrained:
-        words.append("(untrained model: answers mean nothing)")
     return "  ".join(words)
 
 

@@ -9,10 +9,14 @@ from __future__ import annotations
 import logging
 import os
 import queue
-import signal
 import time
 
-from edge.daemon.child import ParentConnection, name_process, serve_commands
+from edge.daemon.child import (
+    ParentConnection,
+    leave_signals_to_the_daemon,
+    name_process,
+    serve_commands,
+)
 from edge.daemon.messages import Analysed, AnalysisRefused, EngineFailed, EngineReady, Stop
 from edge.daemon.plans import AnalyzerPlan
 from edge.errors import AnalysisFailed, EdgeError
@@ -25,7 +29,7 @@ log = logging.getLogger(__name__)
 
 def run_analyzer(pipe: ParentConnection, plan: AnalyzerPlan) -> None:
     """Process body: ends on Stop, when the parent is gone, or when the model cannot be loaded."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave_signals_to_the_daemon()
     name_process("analyzer")
     start_logging(plan.log_level)
     os.nice(plan.nice)

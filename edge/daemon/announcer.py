@@ -5,8 +5,11 @@ States are the present truth and may be lost and repeated; findings go through t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from edge.daemon.messages import CameraWord
 from edge.findings import Info, RuleAttributes, Stats
+from edge.mqtt.discovery import with_removals
 from edge.mqtt.publisher import Publisher
 
 # what the camera's status topic says for each of the daemon's own words
@@ -62,6 +65,18 @@ class Announcer:
     def snapshot(self, camera: str, jpeg: bytes) -> None:
         """The camera's last keyframe as a JPEG."""
         self._publisher.publish_state(self._topics.snapshot(camera), jpeg)
+
+    def discovery(
+        self, documents: Mapping[str, bytes], earlier: Mapping[str, bytes] | None = None
+    ) -> None:
+        """Tell Home Assistant what there is, by topic; what was told `earlier` and is gone goes."""
+        told = earlier or {}
+        for topic, document in documents.items():
+            if topic in told:
+                document = with_removals(told[topic], document)  # noqa: PLW2901
+            self._publisher.publish_state(topic, document)
+        for topic in set(told) - set(documents):
+            self._publisher.forget_state(topic)
 
     def forget_camera(self, camera: str) -> None:
         """Clear the retained states of a camera that is no longer configured."""

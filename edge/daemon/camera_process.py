@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import logging
 import queue
-import signal
 import threading
 import time
 from dataclasses import replace
 
 from edge.capture.reader import CameraState, read_camera
-from edge.daemon.child import ParentConnection, name_process, serve_commands
+from edge.daemon.child import (
+    ParentConnection,
+    leave_signals_to_the_daemon,
+    name_process,
+    serve_commands,
+)
 from edge.daemon.messages import (
     CameraStatus,
     Heartbeat,
@@ -37,7 +41,7 @@ BEAT_S = 1.0
 
 def run_camera(pipe: ParentConnection, plan: CameraPlan) -> None:
     """Process body: ends on Stop, when the parent is gone, or when an unlooped file has ended."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave_signals_to_the_daemon()
     name_process(plan.camera)
     start_logging(plan.log_level)
     loop = _CameraLoop(pipe, plan)

@@ -14,6 +14,7 @@ import multiprocessing
 import os
 import pickle
 import queue
+import signal
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -111,6 +112,12 @@ class Child:
                 self._pipe.send(message)
             except OSError:  # the reader thread reports the end of the child
                 return
+
+
+def leave_signals_to_the_daemon() -> None:
+    """In a child: Ctrl-C and SIGTERM reach the whole group, but the daemon ends its children."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def name_process(name: str) -> None:

@@ -49,6 +49,7 @@ from edge.daemon.wiring import (
     analyzer_plan,
     build_rules,
     camera_zones,
+    discovery_documents,
     mqtt_settings,
     store_settings,
 )
@@ -72,6 +73,7 @@ STATS_S = 60.0
 CHILD_END_S = 3.0  # for all children together, after they were asked to end
 BROKER_END_S = 4.0
 RULE_STATES = "rules"  # the store's key of the saved rule states
+DISCOVERY_TOLD = "discovery"  # and of what Home Assistant was told
 
 
 class Daemon:
@@ -350,8 +352,23 @@ class Daemon:
 
     def _announce_all(self) -> None:
         self._announce_info()
+        self._announce_discovery()
         for attributes in self._rules.attributes():
             self._announcer.rule(attributes)
+
+    def _announce_discovery(self) -> None:
+        """Tell Home Assistant what there is, and what an earlier run told and is gone."""
+        documents = discovery_documents(self._config, self.publisher.topics)
+        try:
+            told = self._store.load_state(DISCOVERY_TOLD) or {}
+            earlier = {topic: str(text).encode() for topic, text in told.items()}
+            self._announcer.discovery(documents, earlier)
+            self._store.save_state(
+                DISCOVERY_TOLD, {topic: text.decode() for topic, text in documents.items()}
+            )
+        except (StoreError, ValueError, KeyError, TypeError) as error:
+            log.warning("Home Assistant may keep entities that are gone: %s", error)
+            self._announcer.discovery(documents)
 
     def _announce_info(self) -> None:
         self._announcer.info(

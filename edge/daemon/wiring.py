@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edge import __version__
 from edge.capture.settings import SourceSettings
 from edge.config.models import Config
 from edge.daemon.plans import AnalyzerPlan, CameraPlan
 from edge.geometry import Polygon
+from edge.mqtt.discovery import CameraEntity, RuleEntity, build_discovery
 from edge.mqtt.settings import MqttSettings, TlsSettings
+from edge.mqtt.topics import Topics
 from edge.rules.rule import Rule
 from edge.sampler.settings import SamplerSettings
 from edge.store.settings import StoreSettings
@@ -129,6 +132,25 @@ def mqtt_settings(config: Config) -> MqttSettings:
 def camera_zones(config: Config) -> dict[str, dict[str, Polygon]]:
     """Each camera's zones by name."""
     return {name: dict(camera.zones) for name, camera in config.cameras.items()}
+
+
+def discovery_documents(config: Config, topics: Topics) -> dict[str, bytes]:
+    """What Home Assistant is told of the box, by topic; nothing if discovery is off."""
+    if not config.mqtt.discovery.enabled:
+        return {}
+    cameras = [
+        CameraEntity(
+            name,
+            tuple(
+                RuleEntity(rule_name, reports_only=rule.condition is None)
+                for rule_name, rule in config.rules.items()
+                if name in config.cameras_of(rule_name)
+            ),
+            has_snapshot=config.mqtt.snapshots and camera.snapshots.enabled,
+        )
+        for name, camera in config.cameras.items()
+    ]
+    return build_discovery(topics, __version__, cameras)
 
 
 def build_rules(config: Config) -> tuple[Rule, ...]:
