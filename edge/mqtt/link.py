@@ -320,10 +320,8 @@ class Link:
         try:
             self._open(client)
             self._serve(client, attempt)
-        except (OSError, UnicodeError) as fault:  # UnicodeError: no host name
-            return describe_connect_fault(fault, self._settings)
-        except (ValueError, LookupError, struct.error, MQTTException) as fault:
-            return f"{self._settings.address} sent what is not MQTT: {fault}"
+        except DeliveryError as error:
+            return str(error)
         finally:
             attempt.detach(client)
         return attempt.outcome()
@@ -352,32 +350,36 @@ class Link:
 
     def _open(self, client: paho.Client) -> None:
         settings = self._settings
+        clean: dict[str, Any] = {}  # under 3.1.1 the client was made with a clean session
         if settings.version == "5":
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's lack
             properties.MaximumPacketSize = MAX_INCOMING_BYTES
-            client.connect(
-                settings.host,
-                settings.port,
-                settings.keepalive_s,
-                clean_start=True,
-                properties=properties,
-            )
-        else:
-            client.connect(settings.host, settings.port, settings.keepalive_s)
+            clean = {"clean_start": True, "properties": properties}
+        try:
+            client.connect(settings.host, settings.port, settings.keepalive_s, **clean)
+        except (OSError, UnicodeError) as fault:  # UnicodeError: cannot be a host name
+            raise DeliveryError(describe_connect_fault(fault, settings)) from None
 
     def _serve(self, client: paho.Client, attempt: _Attempt) -> None:
         answer_by_mono_s = time.monotonic() + self._settings.connect_timeout_s
-        while client.loop(LOOP_S) == MQTTErrorCode.MQTT_ERR_SUCCESS:
+        while self._loop(client) == MQTTErrorCode.MQTT_ERR_SUCCESS:
             now_mono_s = time.monotonic()
-            if self._stopping.is_set() and (
-                attempt.session is None or now_mono_s >= self._drop_mono_s
-            ):
+            session = attempt.session
+            if self._stopping.is_set() and (session is None or now_mono_s >= self._drop_mono_s):
                 return
-            if attempt.session is not None and attempt.session.drop_reason:
+            if session is not None and session.drop_reason:
                 return
-            if attempt.session is None and now_mono_s >= answer_by_mono_s:
+            if session is None and now_mono_s >= answer_by_mono_s:
                 attempt.error = f"{self._settings.address} does not answer as an MQTT broker"
                 return
+
+    def _loop(self, client: paho.Client) -> MQTTErrorCode:
+        try:
+            return client.loop(LOOP_S)
+        except (OSError, ValueError, LookupError, struct.error, MQTTException) as fault:
+            # paho checks little of what it reads; its parsers raise whatever they stumble over
+            text = f"{self._settings.address} sent what is not MQTT: {fault}"
+            raise DeliveryError(text) from None
 
 
 def _leave_to_loop(_client: paho.Client, _userdata: Any, _sock: Any) -> None:
