@@ -21,7 +21,7 @@ _WARM_UP_S = 5.0  # of ordinary pictures before anything can be called unusual
 _BLACK_LUMA = 24.0  # 98 % of the picture darker (16 is video black)
 _COVERED_SHARE = 0.25  # of the usual structure left
 _MIN_USUAL_ENERGY = 0.02  # a scene with less shows nothing that could be covered
-_UNKNOWN_VIEW = 0.15  # agreement with the usual edges; a third of the scene hidden keeps 0.25
+_UNKNOWN_VIEW = 0.15  # agreement with the usual edges; two cars in a smooth scene leave 0.23
 _MOVED_S = 60.0  # how long it is reported; the new view is learned meanwhile
 
 # A still scene in compressed video may be bit-identical for a group of pictures (0.8 s at most on
