@@ -16,7 +16,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from edge.errors import AnalysisFailed, ModelInvalid, PictureError, QuestionError
+from edge.errors import (
+    AnalysisFailed,
+    EdgeError,
+    ModelInvalid,
+    PictureError,
+    QuestionError,
+)
 from edge.frames import Image
 from edge.questions import (
     MAX_QUESTIONS,
@@ -193,26 +199,38 @@ def open_engine(settings: EngineSettings) -> Engine:
 
 
 def open_tested_engine(settings: EngineSettings) -> Engine:
-    """`open_engine`, then the self-test: how a process that is to run for long opens a model.
+    """`open_engine`, then the self-test: how a process that is to answer opens a model.
 
-    OpenVINO notices a compiled model that was cut short, but not flipped bits inside one; so where
-    the test fails on cached models they are deleted and compiled again, once. Raises as
-    `open_engine`, and ModelInvalid if the model itself fails its test.
+    Two troubles that show only when the model runs are overcome. OpenVINO notices a compiled model
+    that was cut short, but not flipped bits inside one: cached models are deleted and compiled
+    again, once. And without VNNI its int8 activations fail (2026.4, AVX2 alone): they are then
+    switched off, which is slower but right. Raises as `open_engine`, and ModelInvalid or
+    AnalysisFailed if the model fails its test all the same.
     """
-    engine = open_engine(settings)
-    try:
-        engine.self_test()
-    except (ModelInvalid, AnalysisFailed) as error:
-        engine.close()
-        blobs = [] if settings.cache_dir is None else list(settings.cache_dir.glob("*.blob"))
-        if not blobs:
-            raise
-        logger.warning("the model cache at %s is damaged (%s)", settings.cache_dir, error)
-        for blob in blobs:
-            blob.unlink(missing_ok=True)
+    while True:
         engine = open_engine(settings)
-        engine.self_test()
-    return engine
+        try:
+            engine.self_test()
+        except (ModelInvalid, AnalysisFailed) as error:
+            engine.close()
+            settings = _second_try(settings, error)
+        else:
+            return engine
+
+
+def _second_try(settings: EngineSettings, error: EdgeError) -> EngineSettings:
+    """Settings for another attempt after a failed self-test; raises `error` if none is left."""
+    if isinstance(error, AnalysisFailed):
+        if settings.dynamic_quantization and not settings.accuracy:
+            logger.warning("this processor cannot run int8 activations (%s): slower without", error)
+            return replace(settings, dynamic_quantization=False)
+    elif settings.cache_dir is not None:
+        # Without the cache from now on: a second failure is the model's own.
+        logger.warning("the model cache at %s is damaged (%s)", settings.cache_dir, error)
+        for blob in settings.cache_dir.glob("*.blob"):
+            blob.unlink(missing_ok=True)
+        return replace(settings, cache_dir=None)
+    raise error
 
 
 def _usable(cache_dir: Path) -> Path | None:

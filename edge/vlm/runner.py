@@ -170,13 +170,11 @@ def compile_properties(settings: EngineSettings) -> dict[str, object]:
         "ENABLE_MMAP": "YES",
     }
     if settings.accuracy:
-        properties |= {
-            "EXECUTION_MODE_HINT": "ACCURACY",
-            "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",
-            "KV_CACHE_PRECISION": "f32",
-        }
+        properties |= {"EXECUTION_MODE_HINT": "ACCURACY", "KV_CACHE_PRECISION": "f32"}
     else:
-        properties |= {"DYNAMIC_QUANTIZATION_GROUP_SIZE": "128", "KV_CACHE_PRECISION": "u8"}
+        properties["KV_CACHE_PRECISION"] = "u8"
+    quantized = settings.dynamic_quantization and not settings.accuracy
+    properties["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = "128" if quantized else "0"
     if settings.threads is not None:
         properties["INFERENCE_NUM_THREADS"] = str(settings.threads)
     if settings.cache_dir is not None:

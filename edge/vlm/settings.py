@@ -18,17 +18,21 @@ class EngineSettings:
 
     `threads` None lets OpenVINO take all cores. `cache_dir` holds compiled models (made if absent);
     None compiles on every start. `accuracy` computes in f32 with an f32 KV cache: slow, the
-    reference for tests. `max_pixels` bounds what one look feeds (1024 pixels are one token);
-    `min_pixels` None keeps the model's own minimum. `crop_margin` widens the boxes on each side, as
-    a share of their size. `use_before` shows the picture from before the movement together with
-    the keyframe, as a two-frame clip of `before_gap_s` seconds. `max_context` bounds the tokens of
-    one look, `max_prefixes` and `max_prefix_bytes` the remembered question sets.
+    reference for tests. `dynamic_quantization` computes with int8 activations: fast, but it needs
+    AVX2-VNNI, AVX-512 or better.
+
+    `max_pixels` bounds what one look feeds (1024 pixels are one token); `min_pixels` None keeps the
+    model's own minimum. `crop_margin` widens the boxes on each side, as a share of their size.
+    `use_before` shows the picture from before the movement together with the keyframe, as a
+    two-frame clip of `before_gap_s` seconds. `max_context` bounds the tokens of one look,
+    `max_prefixes` and `max_prefix_bytes` the remembered question sets.
     """
 
     model_dir: Path
     threads: int | None = None
     cache_dir: Path | None = None
     accuracy: bool = False
+    dynamic_quantization: bool = True
     max_pixels: int = DEFAULT_MAX_PIXELS
     min_pixels: int | None = None
     crop_margin: float = 0.15

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -269,6 +270,42 @@ def test_model_that_fails_without_a_cache(demo_dir, monkeypatch):
     monkeypatch.setattr("edge.vlm.self_test.MIN_AGREEMENT", 1.1)
     with pytest.raises(ModelInvalid, match="fails its self-test"):
         open_tested_engine(EngineSettings(demo_dir))
+
+
+def test_processor_without_vnni(demo_dir):
+    """There OpenVINO's int8 activations fail when the model runs; the engine goes on without."""
+    script = f"""
+import json, logging, sys
+from pathlib import Path
+import numpy as np
+from edge.errors import AnalysisFailed
+from edge.questions import AnalysisRequest, Look, yes_no
+from edge.vlm.engine import open_engine, open_tested_engine
+from edge.vlm.settings import EngineSettings
+settings, failed = EngineSettings(Path({str(demo_dir)!r})), False
+try:
+    open_engine(settings).self_test()
+except AnalysisFailed:
+    failed = True
+logging.basicConfig(stream=sys.stderr)
+looks = (Look((), (yes_no("a", "Is it?"),)),)
+request = AnalysisRequest("1", np.full((64, 64, 3), 99, np.uint8), None, looks)
+answer = open_tested_engine(settings).analyze(request).answers[0]
+print(json.dumps([failed, answer.probabilities["yes"]]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+        env={**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2"},
+    )
+    failed, probability = json.loads(done.stdout)
+    assert ("cannot run int8 activations" in done.stderr) == failed
+    with open_engine(EngineSettings(demo_dir, accuracy=True)) as engine:
+        exact = ask(engine, np.full((64, 64, 3), 99, np.uint8), questions.yes_no("a", "Is it?"))
+    assert probability == pytest.approx(exact.answers[0].probabilities["yes"], abs=0.05)
 
 
 def test_torch_and_transformers_are_never_imported(demo_dir):
