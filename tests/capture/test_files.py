@@ -116,6 +116,16 @@ def test_loop_goes_on_growing_and_marks_the_seam(h264_clip: Path) -> None:
     assert frames[15].pts_s == pytest.approx(3.0)
 
 
+def test_a_looped_file_that_goes_away_is_unreachable(clips: Path) -> None:
+    path = encode_clip(clips / "fleeting.mp4", moving_scene(1, size=SMALL))
+    with open_source(fast(path, loop=True)) as source:
+        frames = source.frames()
+        next(frames)
+        path.unlink()
+        with pytest.raises(SourceUnreachable, match="no such file"):
+            list(frames)
+
+
 def test_variable_rate(clips: Path) -> None:
     image = textured_background(*SMALL)
     times = [0.0, 0.05, 0.1, 0.2, 0.9, 1.0, 1.4, 1.45, 1.6, 2.5]
@@ -212,6 +222,26 @@ def test_damage_inside_waits_for_the_next_iframe(clips: Path) -> None:
     assert worst < 1.0  # nothing damaged was handed on
 
 
+@pytest.mark.parametrize(("clip", "lost"), [("h264_clip", 1), ("h265_clip", 0)])
+def test_a_lost_picture_waits_for_the_next_iframe(
+    clips: Path, clip: str, lost: int, request: pytest.FixtureRequest
+) -> None:
+    whole = request.getfixturevalue(clip)
+    holed = clips / f"holed-{whole.name}"
+    with av.open(str(whole)) as source_file, av.open(str(holed), "w") as target:
+        video = source_file.streams.video[0]
+        stream = target.add_stream_from_template(video)
+        for index, packet in enumerate(source_file.demux(video)):
+            if packet.size and index != 30:
+                packet.stream = stream
+                target.mux(packet)
+    frames, source, _ = read(fast(holed, fps=100.0))
+    assert [round(f.pts_s, 2) for f in frames if f.after_gap] == [0.0, 2.0]
+    assert not [f for f in frames if 1.2 <= f.pts_s < 2.0]
+    counters = source.facts.counters
+    assert (counters.lost, counters.gaps) == (lost, 1)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "kind", "what"),
     [
@@ -298,6 +328,24 @@ def test_pictures_above_the_pixel_limit_are_not_even_decoded(clips: Path) -> Non
     frames, source, _ = read(fast(path, max_pixels=128 * 96))
     assert {(f.width_px, f.height_px) for f in frames} == {SMALL}
     assert source.facts.counters.corrupt > 0
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "ts", "mkv"])
+def test_any_damage_ends_in_an_error_of_ours(clips: Path, suffix: str) -> None:
+    whole = encode_clip(clips / f"victim.{suffix}", moving_scene(0.6, size=SMALL), gop=5)
+    rng = np.random.default_rng(3)
+    for _ in range(25):
+        data = bytearray(whole.read_bytes())
+        for _ in range(8):
+            start = int(rng.integers(0, len(data)))
+            data[start : start + 20] = rng.integers(0, 256, 20, dtype=np.uint8).tobytes()
+        hurt = clips / f"victim-hurt.{suffix}"
+        hurt.write_bytes(data)
+        try:
+            frames, _, _ = read(fast(hurt, fps=50.0))
+        except CaptureError:
+            continue  # refused when it was opened
+        assert all(a.pts_s < b.pts_s for a, b in pairwise(frames))
 
 
 @pytest.mark.parametrize("loop", [False, True])

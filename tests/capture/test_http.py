@@ -10,6 +10,7 @@ from threading import Thread
 
 import pytest
 
+from edge.capture.clock import Clock
 from edge.capture.settings import SourceSettings
 from edge.capture.source import open_source
 from edge.errors import (
@@ -64,6 +65,19 @@ def test_a_closed_connection_is_a_break(jpegs: list[bytes]) -> None:
         pytest.raises(SourceBroken, match="camera porch: "),
     ):
         list(source.frames())
+
+
+def test_a_camera_that_only_sends_rubbish_is_broken(jpegs: list[bytes]) -> None:
+    with MjpegServer(jpegs, fps=20) as server:
+        # A minute of rubbish passes in a second.
+        clock = Clock(mono_s=lambda: 60.0 * time.monotonic())
+        with open_source(SourceSettings("porch", server.url), clock) as source:
+            frames = source.frames()
+            next(frames)
+            server.jpegs = [b"\xff\xd8" + b"rubbish" * 100 + b"\xff\xd9"]
+            with pytest.raises(SourceBroken, match=r"nothing could be decoded for \d+ s"):
+                list(frames)
+            assert source.facts.counters.corrupt > 5
 
 
 @pytest.mark.parametrize(
