@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 import time
 import uuid
+from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -137,6 +138,11 @@ class Finding(_Document):
         default=None,
         description="RFC 3339: start of the time span, with superseded keyframes merged",
     )
+
+
+def rfc3339(moment: datetime) -> str:
+    """An aware time as published: UTC with milliseconds, as `2026-01-31T12:00:00.123Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def new_finding_id() -> str:

@@ -15,9 +15,9 @@ from datetime import datetime
 from edge.daemon.analyzer_host import AnalyzerHost
 from edge.daemon.jobs import Job, Urgency, urgency_of
 from edge.daemon.messages import Analysed, AnalysisRefused, EngineFailed, EngineReady
-from edge.daemon.reporter import Reporter, rfc3339, timing_report, view_report
+from edge.daemon.reporter import Reporter, timing_report, view_report
 from edge.daemon.scheduler import Outcome, Scheduler
-from edge.findings import Finding, ModelReport
+from edge.findings import Finding, ModelReport, rfc3339
 from edge.frames import Keyframe
 from edge.questions import (
     AnalysisRequest,

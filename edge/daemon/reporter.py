@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from edge.errors import StoreError
 from edge.findings import (
@@ -20,6 +19,7 @@ from edge.findings import (
     TriggerReport,
     ViewReport,
     new_finding_id,
+    rfc3339,
 )
 from edge.frames import Keyframe
 from edge.mqtt.publisher import Publisher
@@ -147,11 +147,6 @@ class Reporter:
     def _next(self, finding_id: str, kind: FindingType, changes: Mapping[str, object]) -> Finding:
         before = self._open[finding_id].model_dump()
         return Finding.model_validate({**before, **changes, "type": kind})
-
-
-def rfc3339(moment: datetime) -> str:
-    """UTC with milliseconds, as `2026-01-31T12:00:00.123Z`."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def timing_report(queue_ms: float, timings: list[Timing]) -> TimingReport:

@@ -9,9 +9,8 @@ import psutil
 
 from edge.daemon.analyzer_host import AnalyzerHost
 from edge.daemon.camera_host import CameraHost
-from edge.daemon.reporter import rfc3339
 from edge.daemon.scheduler import Scheduler
-from edge.findings import CameraStats, OutboxStats, Stats
+from edge.findings import CameraStats, OutboxStats, Stats, rfc3339
 from edge.mqtt.publisher import PublisherStats
 from edge.store.outbox import OutboxTotals
 

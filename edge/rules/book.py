@@ -11,9 +11,9 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 
-from edge.findings import RuleAttributes, VerdictReport
+from edge.findings import RuleAttributes, VerdictReport, rfc3339
 from edge.frames import Keyframe
 from edge.questions import MAX_QUESTIONS, MAX_TEXT_CHARS, Answer, Look
 from edge.rules.asking import Asking, KeyframeFacts, Zones, build_looks, due, look_at
@@ -161,13 +161,13 @@ class RuleBook:
             rule=rule,
             camera=camera,
             state=state.word,
-            since=_rfc3339(state.since),
+            since=_since(state.since),
             answer=memory.answer,
             probability=memory.probability,
             verdict=memory.verdict,
             severity=self._rules[rule].severity,
             finding=memory.moved_by or None,
-            pending_since=_rfc3339(state.pending_since),
+            pending_since=_since(state.pending_since),
         )
 
     def snapshot(self, at: Moment) -> dict[str, object]:
@@ -227,7 +227,7 @@ class RuleBook:
             probabilities={name: _fraction(p) for name, p in answer.probabilities.items()},
             verdict=verdict.word,
             state=state.word,
-            since=_rfc3339(state.since),
+            since=_since(state.since),
             changed=transition is not None,
             alert=transition is not None and transition.alert,
         )
@@ -281,11 +281,9 @@ def _check(rules: tuple[Rule, ...], zones: Mapping[str, Zones]) -> None:
 
 
 def _fraction(probability: float) -> float:
-    """Within 0..1 whatever rounding did; 0 for what is not a number."""
-    return min(1.0, max(0.0, probability))
+    """As published: within 0..1 whatever rounding did, four digits; 0 for what is not a number."""
+    return round(min(1.0, max(0.0, probability)), 4)
 
 
-def _rfc3339(moment: datetime | None) -> str | None:
-    if moment is None:
-        return None
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _since(moment: datetime | None) -> str | None:
+    return None if moment is None else rfc3339(moment)

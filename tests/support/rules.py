@@ -66,4 +66,5 @@ def answer_to(rule: str, word: str) -> Answer:
     """yes or no with 0.9, or unsure with even odds."""
     p_yes = {"yes": 0.9, "no": 0.1, "unsure": 0.5}[word]
     value = "yes" if p_yes >= 0.5 else "no"
-    return Answer(rule, "yes_no", value, max(p_yes, 1 - p_yes), {"yes": p_yes, "no": 1 - p_yes})
+    p_no = round(1 - p_yes, 4)
+    return Answer(rule, "yes_no", value, max(p_yes, p_no), {"yes": p_yes, "no": p_no})
