@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
+from edge.cli import EX_CONFIG
 from edge.config.load import load_config
 from edge.config.printed import build_printable, format_yaml
 from edge.errors import ConfigError, Problem
@@ -21,8 +22,6 @@ what to write instead. If there is none, print the resolved configuration, defau
 standard output, with secrets as ***. Errors and warnings go to standard error. The exit status is
 0 without errors and 78 with errors.
 """
-
-EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h; systemd does not restart the service on it
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
             print(_report(errors=error.problems))
         else:
             print(error, file=sys.stderr)
-        return EXIT_CONFIG
+        return EX_CONFIG
     if args.json:
         print(_report(warnings=loaded.warnings, config=build_printable(loaded)))
         return 0

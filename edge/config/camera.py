@@ -76,10 +76,9 @@ def _check_address(scheme: str, rest: str) -> None:
                 "/ as %2F and : as %3A.",
             )
         )
-    if port and not (port.isdecimal() and 1 <= int(port) <= 65535):
-        raise refuse(
-            Fault(f"the port {show(port)} is not possible.", "Write a port from 1 to 65535.")
-        )
+    if port and not (port.isascii() and port.isdecimal() and 1 <= int(port) <= 65535):
+        shown = port if port.isdecimal() else "after the host name"  # it may be a password
+        raise refuse(Fault(f"the port {shown} is not possible.", "Write a port from 1 to 65535."))
 
 
 def _file(text: str, info: ValidationInfo) -> str:

@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 FAULTS = "edge_faults"  # pydantic's `type` of these errors
 MAX_SHOWN_CHARS = 60
+MAX_FAULTS = 200  # more are no help, and a file can be made to have 50,000
 
 TreePath = tuple[str | int, ...]
 
@@ -25,6 +26,22 @@ class Fault:
     message: str
     remedy: str
     at: TreePath = ()
+
+
+class FaultList(list[Fault]):
+    """Faults up to MAX_FAULTS; then one about the whole file, so that nothing passes unnoticed."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether further faults are no longer kept."""
+        return len(self) > MAX_FAULTS
+
+    def add(self, message: str, remedy: str, at: TreePath) -> None:
+        """Keep a fault, if there is room."""
+        if len(self) == MAX_FAULTS:
+            self.append(Fault("there are more faults.", "Repair the ones listed here first."))
+        elif not self.is_full:
+            self.append(Fault(message, remedy, at))
 
 
 def refuse(faults: Fault | Sequence[Fault]) -> PydanticCustomError:

@@ -15,17 +15,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from edge.config.advice import advise
-from edge.config.faults import Fault, TreePath
+from edge.config.faults import MAX_FAULTS, Fault, TreePath
 from edge.config.models import Config
-from edge.config.problems import faults_of
-from edge.config.references import reference_faults
+from edge.config.problems import block_at, faults_of
+from edge.config.references import reference_faults, size_faults
 from edge.config.secret_values import FilledTree, fill_tree
 from edge.config.yaml_text import parse_yaml, read_text
 from edge.config.yaml_tree import YamlTree
 from edge.errors import ConfigError, Problem
 from edge.redact import redact_text, url_secrets
 
-MAX_FAULTS = 200  # more are no help, and a file can be made to have 50,000
 MIN_SECRET_CHARS = 4  # shorter ones are hidden where they stand, not wherever they occur
 
 _PARTS = ("cameras", "rules")  # what a tolerant load can do without
@@ -69,14 +68,9 @@ def load_text(text: str, source: str, folder: Path, *, tolerant: bool = False) -
     values = filled.values
     while True:
         config, found = _validate(values, folder)
-        broken = _by_part(
-            [(fault.at, _problem(fault, tree, private)) for fault in unread]
-            + [
-                (fault.at, _problem(_discreet(fault, filled), tree, private))
-                for fault in found
-                if fault.at not in {other.at for other in unread}
-            ]
-        )
+        told = {fault.at for fault in unread}
+        faults = [*unread, *(_discreet(f, filled) for f in found if f.at not in told)]
+        broken = _by_part([(fault.at, _problem(fault, tree, private)) for fault in faults])
         if config is not None and not broken:
             break
         everything = [p for part in (left_out, broken) for listed in part.values() for p in listed]
@@ -102,6 +96,9 @@ def load_text(text: str, source: str, folder: Path, *, tolerant: bool = False) -
 
 def _validate(values: dict[str, Any], folder: Path) -> tuple[Config | None, list[Fault]]:
     """The configuration if the values have the right shape, and every fault in either case."""
+    too_many = list(size_faults(values))
+    if too_many:
+        return None, too_many
     faults = list(islice(reference_faults(values), MAX_FAULTS))
     try:
         config = Config.model_validate(values, context={"folder": folder}).resolved()
@@ -112,7 +109,8 @@ def _validate(values: dict[str, Any], folder: Path) -> tuple[Config | None, list
 
 def _discreet(fault: Fault, filled: FilledTree) -> Fault:
     """The fault without what it says about a value that came from outside the file."""
-    if not filled.is_secret(fault.at):
+    is_value = block_at(fault.at, Config) is None  # a block's own faults name keys, not values
+    if not filled.is_secret(fault.at) and not (is_value and filled.has_secret(fault.at)):
         return fault
     return replace(fault, message="the value that is filled in here is not accepted.")
 

@@ -21,7 +21,7 @@ def build_printable(loaded: LoadedConfig) -> dict[str, Any]:
     plain = loaded.config.model_dump(mode="json")
     if plain["mqtt"]["password"]:
         plain["mqtt"]["password"] = MASK
-    shown: dict[str, Any] = _masked(plain, (), loaded)
+    shown: dict[str, Any] = _masked(plain, (), plain, loaded)
     return shown
 
 
@@ -36,24 +36,25 @@ def format_yaml(loaded: LoadedConfig) -> str:
     )
 
 
-def _masked(value: Any, path: TreePath, loaded: LoadedConfig) -> Any:
-    shown = _mask_at(path, loaded.masked)
-    if shown is not None:
-        return redact_text(shown, loaded.secrets)
+def _masked(value: Any, path: TreePath, plain: Any, loaded: LoadedConfig) -> Any:
+    """`value`, which stands at `path` of `plain`, without what came from outside the file."""
+    if path in loaded.masked:
+        return redact_text(loaded.masked[path], loaded.secrets)
+    if len(path) > 3 and path[0] == "cameras" and path[2] in _INHERITED:
+        above = path[2:]  # where a camera's value comes from if it has none of its own
+        if above in loaded.masked and _at(plain, above) == value:
+            return redact_text(loaded.masked[above], loaded.secrets)
     if isinstance(value, dict):
-        return {key: _masked(below, (*path, key), loaded) for key, below in value.items()}
+        return {key: _masked(one, (*path, key), plain, loaded) for key, one in value.items()}
     if isinstance(value, list):
-        return [_masked(below, (*path, number), loaded) for number, below in enumerate(value)]
+        return [_masked(one, (*path, n), plain, loaded) for n, one in enumerate(value)]
     return redact_text(value, loaded.secrets) if isinstance(value, str) else value
 
 
-def _mask_at(path: TreePath, masked: dict[TreePath, str]) -> str | None:
-    """What may be shown at `path`, also where a camera took the value from the top level."""
-    if path in masked:
-        return masked[path]
-    if len(path) > 3 and path[0] == "cameras" and path[2] in _INHERITED:
-        return masked.get(path[2:])
-    return None
+def _at(plain: Any, path: TreePath) -> Any:
+    for step in path:
+        plain = plain[step]
+    return plain
 
 
 def _without_nothing(value: Any) -> Any:

@@ -31,9 +31,9 @@ BYTES_OF_UNIT = {
 MAX_DURATION_S = 3650 * 86_400.0
 MAX_SIZE_BYTES = 2**53
 
-_DURATION_PARTS = re.compile(r"(?:\d{1,12}(?:\.\d{1,9})?\s*(?:ms|s|m|h|d)\s*)+")
-_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
-_SIZE = re.compile(r"(\d{1,16}(?:\.\d{1,9})?)\s*([kmgt]?i?b)", re.IGNORECASE)
+_DURATION_PARTS = re.compile(r"(?:\d{1,12}(?:\.\d{1,9})?\s*(?:ms|s|m|h|d)\s*)+", re.ASCII)
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", re.ASCII)
+_SIZE = re.compile(r"(\d{1,16}(?:\.\d{1,9})?)\s*([kmgt]?i?b)", re.IGNORECASE | re.ASCII)
 _BYTES_OF_PLAIN_UNIT = {unit.casefold(): size for unit, size in BYTES_OF_UNIT.items()}
 
 DURATION_PATTERN = r"^(0|([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+)$"

@@ -14,14 +14,18 @@ from edge.config.faults import Fault, show, suggest
 from edge.config.models import MAX_CAMERAS, MAX_RULES
 
 
-def reference_faults(values: Mapping[str, Any]) -> Iterator[Fault]:
-    """Every name that refers to nothing, and every camera name that a topic already has.
+def size_faults(values: Mapping[str, Any]) -> Iterator[Fault]:
+    """More cameras or rules than are possible; looked at first, because all else takes its time."""
+    for kind, most in (("cameras", MAX_CAMERAS), ("rules", MAX_RULES)):
+        number = len(_mapping(values.get(kind)))
+        if number > most:
+            remedy = f"At most {most} are allowed; give the others to another box."
+            yield Fault(f"there are {number} {kind}.", remedy, (kind,))
 
-    Says nothing about more cameras or rules than are allowed: those are refused elsewhere.
-    """
+
+def reference_faults(values: Mapping[str, Any]) -> Iterator[Fault]:
+    """Every name that refers to nothing, and every camera name that a topic already has."""
     cameras, rules = _mapping(values.get("cameras")), _mapping(values.get("rules"))
-    if len(cameras) > MAX_CAMERAS or len(rules) > MAX_RULES:
-        return
     for name in RESERVED_CAMERA_NAMES & cameras.keys():
         yield Fault(
             f"the name {show(name)} is taken: topics of the box itself have it.",

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edge.config.faults import Fault, TreePath, nearest
+from edge.config.faults import Fault, FaultList, TreePath, nearest
 from edge.config.yaml_text import parse_yaml, read_text
 from edge.config.yaml_tree import Node, Tagged
 from edge.errors import ConfigError
@@ -38,12 +38,16 @@ class FilledTree:
     values: dict[str, Any]
     masked: dict[TreePath, str] = field(default_factory=dict)
     secrets: set[str] = field(default_factory=set)
-    faults: list[Fault] = field(default_factory=list)
+    faults: FaultList = field(default_factory=FaultList)
     warnings: list[Fault] = field(default_factory=list)
 
     def is_secret(self, path: TreePath) -> bool:
         """Whether the value at `path`, or one that it is part of, came from outside."""
-        return any(path[: len(known)] == known for known in self.masked)
+        return any(path[:length] in self.masked for length in range(len(path) + 1))
+
+    def has_secret(self, path: TreePath) -> bool:
+        """Whether something in the value at `path` came from outside."""
+        return any(known[: len(path)] == path for known in self.masked)
 
 
 def fill_tree(root: Node, folder: Path, environment: Mapping[str, str] | None = None) -> FilledTree:
@@ -81,7 +85,7 @@ class _Filler:
     def _tagged(self, tagged: Tagged, path: TreePath) -> str:
         self.tree.masked[path] = MASK
         if not _NAME.fullmatch(tagged.name):
-            self._fault(
+            self.tree.faults.add(
                 f"{tagged.tag} is not followed by a name.",
                 f"Write {tagged.tag} NAME; a name has letters, digits, and _ . - only.",
                 path,
@@ -93,9 +97,6 @@ class _Filler:
             self.tree.secrets.add(secret)
         return secret
 
-    def _fault(self, message: str, remedy: str, path: TreePath) -> None:
-        self.tree.faults.append(Fault(message, remedy, path))
-
     def _file_secret(self, name: str, path: TreePath) -> str:
         if self._file_secrets is None:
             self._file_secrets = self._read_secrets(path)
@@ -103,7 +104,7 @@ class _Filler:
             return self._file_secrets[name]
         file = self._folder / SECRETS_FILE
         if not file.exists():
-            self._fault(
+            self.tree.faults.add(
                 f"!secret {name}: there is no {file}.",
                 f"Create it with the line `{name}: VALUE`, and chmod 600.",
                 path,
@@ -112,9 +113,11 @@ class _Filler:
             remedy = f"Add `{name}: VALUE` there."
             near = nearest(name, self._file_secrets)
             hint = f"Did you mean {near!r}? " if near else ""
-            self._fault(f"!secret {name} is not in {file}.", hint + remedy, path)
+            self.tree.faults.add(f"!secret {name} is not in {file}.", hint + remedy, path)
         else:
-            self._fault(f"!secret {name}: {file} has no secrets.", "Add `name: VALUE`.", path)
+            self.tree.faults.add(
+                f"!secret {name}: {file} has no secrets.", "Add `name: VALUE`.", path
+            )
         return ""
 
     def _read_secrets(self, path: TreePath) -> dict[str, str]:
@@ -126,15 +129,15 @@ class _Filler:
         except ConfigError as error:
             for problem in error.problems:
                 where = f"{file}" + (f", line {problem.line}" if problem.line else "")
-                self._fault(f"{where}: {problem.message}", problem.remedy, path)
+                self.tree.faults.add(f"{where}: {problem.message}", problem.remedy, path)
             return {}
         self._check_mode(file)
         for fault in tree.faults:
-            self._fault(f"{file}: {fault.message}", fault.remedy, path)
+            self.tree.faults.add(f"{file}: {fault.message}", fault.remedy, path)
         found: dict[str, str] = {}
         for name, node in tree.root.value.items():
             if isinstance(node.value, dict | list | Tagged):
-                self._fault(
+                self.tree.faults.add(
                     f"{file}, line {node.line}: the value of {name!r} is not a text.",
                     "Write `name: VALUE` on one line.",
                     path,
@@ -156,7 +159,7 @@ class _Filler:
     def _credential(self, name: str, path: TreePath) -> str:
         folder = self._environment.get("CREDENTIALS_DIRECTORY", "")
         if not folder:
-            self._fault(
+            self.tree.faults.add(
                 f"!credential {name}: CREDENTIALS_DIRECTORY is not set; systemd sets it.",
                 f"Add `LoadCredential={name}:FILE` to the service, or set it for this command.",
                 path,
@@ -167,13 +170,15 @@ class _Filler:
             with file.open("rb") as stream:
                 raw = stream.read(MAX_CREDENTIAL_BYTES + 1)
             if len(raw) > MAX_CREDENTIAL_BYTES:
-                self._fault(f"!credential {name} is larger than 64 KiB.", "Check the file.", path)
+                self.tree.faults.add(
+                    f"!credential {name} is larger than 64 KiB.", "Check the file.", path
+                )
                 return ""
             return raw.decode().removesuffix("\n").removesuffix("\r")
         except UnicodeDecodeError:
-            self._fault(f"!credential {name} is not UTF-8 text.", "Check the file.", path)
+            self.tree.faults.add(f"!credential {name} is not UTF-8 text.", "Check the file.", path)
         except OSError as error:
-            self._fault(
+            self.tree.faults.add(
                 f"!credential {name} cannot be read: {error.strerror}.",
                 f"Add `LoadCredential={name}:FILE` to the service.",
                 path,
@@ -192,7 +197,7 @@ class _Filler:
             if literal:
                 value, visible = literal, literal
             elif name is None:
-                self._fault(
+                self.tree.faults.add(
                     "a `${` is not followed by a name and `}`.",
                     "Write ${NAME} or ${NAME:-default}; for the characters themselves write $${.",
                     path,
@@ -212,8 +217,10 @@ class _Filler:
         value = self._environment.get(name)
         if default is not None and not value:
             return default, default
+        if value is None and self.tree.faults.is_full:
+            return "", ""
         if value is None:
-            self._fault(
+            self.tree.faults.add(
                 f"the environment variable {name} is not set.",
                 f"Set {name}, or write ${{{name}:-DEFAULT}}. "
                 + _near_variable(name, self._environment),

@@ -25,9 +25,9 @@ from edge.config.quantities import duration, size
 DEFAULT_MODEL = "OpenVINO/Qwen3-VL-2B-Instruct-int8-ov"
 DEMO_MODEL = "demo"
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _PATH_START = re.compile(r"/|\./|\.\./|~")
-_SIZE_PX = re.compile(r"(\d{2,4})x(\d{2,4})")
+_SIZE_PX = re.compile(r"(\d{2,4})x(\d{2,4})", re.ASCII)
 _PIXELS_OF_WORD = {"small": 64 * 1024, "medium": 128 * 1024, "large": 256 * 1024}  # visual tokens
 
 
@@ -48,7 +48,7 @@ def _host(value: str) -> str:
                 "Write the name or the address alone; the port and TLS have keys of their own.",
             )
         )
-    if re.search(r"[\s/@]", value):
+    if re.search(r"[\s/@]", value) or len(value) > 253:
         raise refuse(
             Fault(f"{show(value)} is not a host.", "Write a name or an address: broker.local.")
         )

@@ -14,10 +14,11 @@ from typing import Any
 
 import yaml
 
-from edge.config.faults import Fault, TreePath, show
+from edge.config.faults import FaultList, TreePath, show
 from edge.errors import ConfigError, Problem
 
 MAX_DEPTH = 24  # the configuration itself needs 7
+MAX_TEXT_CHARS = 10_000  # of one value; the longest that makes sense is a polygon
 MAX_NODES = 50_000  # with every alias counted as often as it is used
 
 TAGS = ("!secret", "!credential")
@@ -62,7 +63,7 @@ class YamlTree:
     """The root mapping, and the faults that did not keep the text from being read."""
 
     root: Node
-    faults: list[Fault] = field(default_factory=list)
+    faults: FaultList = field(default_factory=FaultList)
 
     def find_line(self, path: TreePath) -> int | None:
         """The line of the value at `path`, or of its nearest parent that exists."""
@@ -97,7 +98,7 @@ class TreeReader:
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self.faults: list[Fault] = []
+        self.faults = FaultList()
         self._anchors: dict[str, Node] = {}
         self._num_nodes = 0
 
@@ -143,6 +144,12 @@ class TreeReader:
             return replace(node, line=line)
         self._count(event, 1)
         if isinstance(event, yaml.ScalarEvent):
+            if len(event.value) > MAX_TEXT_CHARS:
+                raise self._stop(
+                    event,
+                    f"the text has {len(event.value)} characters; at most {MAX_TEXT_CHARS} fit.",
+                    "Shorten it.",
+                )
             node = Node(line, self._scalar(event, path), text=event.value)
         elif isinstance(event, yaml.SequenceStartEvent):
             self._check_tag(event, "seq", path)
@@ -183,12 +190,8 @@ class TreeReader:
             node.line = line
             if key in entries:
                 lines = f"on lines {entries[key].line} and {line}"
-                self.faults.append(
-                    Fault(
-                        f"the key {show(key)} stands twice, {lines}.",
-                        "Keep one of them.",
-                        (*path, key),
-                    )
+                self.faults.add(
+                    f"the key {show(key)} stands twice, {lines}.", "Keep one of them.", (*path, key)
                 )
                 continue
             entries[key] = node
@@ -202,12 +205,10 @@ class TreeReader:
         sources = node.value if isinstance(node.value, list) else [node]
         if all(isinstance(source.value, dict) for source in sources):
             return list(sources)
-        self.faults.append(
-            Fault(
-                f"<< takes in {_kind(node.value)}; it can only take in mappings.",
-                "Write `<<: *name`, where &name marks a mapping.",
-                (*path, _MERGE),
-            )
+        self.faults.add(
+            f"<< takes in {_kind(node.value)}; it can only take in mappings.",
+            "Write `<<: *name`, where &name marks a mapping.",
+            (*path, _MERGE),
         )
         return []
 
@@ -223,13 +224,11 @@ class TreeReader:
             return
         shown = event.tag.replace(_STANDARD_TAG, "!!")
         hint = f"{' and '.join(TAGS)} must stand before a plain name" if event.tag in TAGS else ""
-        self.faults.append(
-            Fault(
-                f"the tag {show(shown)} is not known{' here: ' + hint if hint else ''}.",
-                f"Remove it, or put a text that starts with ! in quotes; "
-                f"the tags are {' and '.join(TAGS)}.",
-                path,
-            )
+        self.faults.add(
+            f"the tag {show(shown)} is not known{' here: ' + hint if hint else ''}.",
+            f"Remove it, or put a text that starts with ! in quotes; "
+            f"the tags are {' and '.join(TAGS)}.",
+            path,
         )
 
     def _count(self, event: Any, num_nodes: int) -> None:

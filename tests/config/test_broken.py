@@ -164,7 +164,7 @@ TABLE = [
     camera("ftp", "input: ftp://h/x", ".input", "'ftp'", "rtsp://"),
     camera("one slash", "input: 'rtsp:/h/x'", ".input", "slashes", "rtsp://"),
     camera("no host in URL", "input: rtsp:///x", ".input", "no usable host", "rtsp://HOST"),
-    camera("port", "input: rtsp://h:99999/x", ".input", "'99999'", "1 to 65535"),
+    camera("port", "input: rtsp://h:99999/x", ".input", "99999", "1 to 65535"),
     camera("input is a word", "input: frontdoor", ".input", "'frontdoor'", "/dev/video0"),
     camera("input is a list", "input: [rtsp://h/x]", ".input", "a list", "/dev/video0"),
     camera("polygon of two points", "input: rtsp://h/x\nmask: [[[0, 0], [1, 1]]]", ".mask.0", ("at least 3", "2"), "three points"),
