@@ -22,7 +22,7 @@ from edge.daemon.plans import AnalyzerPlan
 from edge.errors import AnalysisFailed, EdgeError
 from edge.logs import start_logging
 from edge.questions import AnalysisRequest
-from edge.vlm.engine import Engine, open_engine
+from edge.vlm.engine import Engine, open_tested_engine
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def run_analyzer(pipe: ParentConnection, plan: AnalyzerPlan) -> None:
     serve_commands(pipe, requests.put)
     started = time.monotonic()
     try:
-        engine = open_engine(plan.engine)
+        engine = open_tested_engine(plan.engine)
     except EdgeError as error:
         pipe.send(EngineFailed(str(error)))
         return

@@ -71,7 +71,7 @@ def sampler_settings(config: Config, name: str) -> SamplerSettings:
 def stall_timeout_s(config: Config, name: str) -> float:
     """How long camera `name` may be silent: never less than its own time-outs take."""
     capture = config.camera(name).capture
-    slowest = max(capture.open_timeout_s, capture.read_timeout_s)
+    slowest = max(2 * capture.open_timeout_s, capture.read_timeout_s)  # opening, then probing
     return max(capture.stall_timeout_s, slowest + STALL_MARGIN_S)
 
 
