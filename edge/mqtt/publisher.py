@@ -29,7 +29,7 @@ ONLINE: Final = b"online"
 OFFLINE: Final = b"offline"
 STOPPED: Final = b"stopped"
 
-WATCH_S: Final = 0.5  # how late the watcher may notice a stop
+WATCH_S: Final = 0.2  # how late the watcher may notice a stop
 WATCH_PAUSE_S: Final = 0.05  # bounds the watcher if the outbox reports rows that cannot go
 WATCH_RETRY_S: Final = 1.0
 

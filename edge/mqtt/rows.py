@@ -40,7 +40,7 @@ class RowFeed:
         self._retry_first_s = retry_first_s
         self._retry_max_s = retry_max_s
         self._page: deque[OutboxRow] = deque()
-        self._cursor = 0  # id of the last row taken from the outbox
+        self._read_to = 0  # id of the last row read into the page, or skipped
         self._in_flight: dict[int, str] = {}  # row id -> camera
         self._acknowledged: set[int] = set()  # not yet retired
         self._held: dict[str, _Held] = {}
@@ -66,8 +66,10 @@ class RowFeed:
             held.retry_mono_s = now_mono_s + held.backoff.next_s()
 
     def _rewind(self, after_id: int) -> None:
+        """Read again what comes after `after_id`, and what the page still held."""
+        handed_out_to = self._page[0].id - 1 if self._page else self._read_to
+        self._read_to = min(handed_out_to, after_id)
         self._page.clear()
-        self._cursor = min(self._cursor, after_id)
 
     def take(self, now_mono_s: float) -> OutboxRow | None:
         """The next row to publish, if any; it is in flight until accepted or refused."""
@@ -93,21 +95,27 @@ class RowFeed:
         return camera in self._in_flight.values()
 
     def _take_next(self) -> OutboxRow | None:
-        while True:
-            if not self._page:
-                self._page.extend(self._outbox.pending(PAGE_ROWS, self._cursor))
-            if not self._page:
-                if not (self._in_flight or self._acknowledged or self._held):
-                    self._cursor = 0  # all is delivered: also finds rows of an outbox begun anew
-                return None
+        while self._page or self._read_page():
             row = self._page.popleft()
-            self._cursor = row.id
-            if row.id in self._in_flight or row.id in self._acknowledged:
-                continue  # seen again after a rewind
             held = self._held.get(row.camera)
             if held is None:
                 return row
             held.head_id = min(held.head_id, row.id)
+        return None
+
+    def _read_page(self) -> bool:
+        """Fill the page with the next rows that are not under way; False if there are none."""
+        while not self._page:
+            rows = self._outbox.pending(PAGE_ROWS, self._read_to)
+            if not rows:
+                if not (self._in_flight or self._acknowledged or self._held):
+                    self._read_to = 0  # all is delivered: also finds rows of an outbox begun anew
+                return False
+            self._read_to = rows[-1].id
+            # Now and not when they are handed out: by then they may be accepted and forgotten.
+            known = self._in_flight.keys() | self._acknowledged
+            self._page.extend(row for row in rows if row.id not in known)
+        return True
 
     def accepted(self, row_id: int) -> None:
         """The broker has the row; `retire` will tell the outbox."""

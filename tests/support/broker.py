@@ -74,12 +74,22 @@ def make_certificates(folder: Path) -> Certificates:
     return Certificates(*(folder / name for name in names))
 
 
+def write_passwords(path: Path, users: Mapping[str, str]) -> Path:
+    """A mosquitto password file at `path`."""
+    path.touch(mode=0o600)
+    for name, password in users.items():
+        command = ["mosquitto_passwd", "-b", str(path), name, password]
+        subprocess.run(command, check=True, capture_output=True)
+    return path
+
+
 class Mosquitto:
     """A broker of its own. `folder` keeps its files; the port stays the same over restarts.
 
     `users` maps names to passwords (without it anyone may connect); `acl` is the text of an ACL
     file. With `persistence` sessions and retained messages are saved at each change, so that they
-    survive `stop` and, but for the last second, `kill`.
+    survive `stop` and, but for the last second, `kill`. `config` makes the text of the whole
+    configuration for a port, instead of all that.
     """
 
     def __init__(
@@ -92,12 +102,18 @@ class Mosquitto:
         require_certificate: bool = False,
         persistence: bool = False,
         extra: str = "",
+        config: Callable[[int], str] | None = None,
     ) -> None:
         self._program = mosquitto_path()
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
+        self._acl_path = folder / "acl"
+        self._config = folder / "mosquitto.conf"
+        if config is not None:
+            self._config.write_text(config(self.port))
+            return
         # Not 0, no limit: mosquitto 2.0 then hangs up on a client whose publish an ACL denies.
         lines = [f"listener {self.port} 127.0.0.1", "max_queued_messages 100000"]
         lines.append("log_dest stderr")
@@ -105,8 +121,7 @@ class Mosquitto:
             lines.append("user root")  # it could not read the test's files as another user
         lines.append(f"allow_anonymous {'false' if users or require_certificate else 'true'}")
         if users:
-            lines.append(f"password_file {self._write_passwords(users)}")
-        self._acl_path = folder / "acl"
+            lines.append(f"password_file {write_passwords(folder / 'passwords', users)}")
         if acl is not None:
             self._acl_path.write_text(acl)
             lines.append(f"acl_file {self._acl_path}")
@@ -122,16 +137,7 @@ class Mosquitto:
             lines += ["persistence true", f"persistence_location {folder}/",
                       "autosave_on_changes true", "autosave_interval 1"]  # fmt: skip
         lines.append(extra)
-        self._config = folder / "mosquitto.conf"
         self._config.write_text("\n".join(lines) + "\n")
-
-    def _write_passwords(self, users: Mapping[str, str]) -> Path:
-        path = self._folder / "passwords"
-        path.touch(mode=0o600)
-        for name, password in users.items():
-            command = ["mosquitto_passwd", "-b", str(path), name, password]
-            subprocess.run(command, check=True, capture_output=True)
-        return path
 
     @property
     def log(self) -> str:
