@@ -1,4 +1,4 @@
-"""Link: the connection to the broker and its thread; the only file that knows paho.
+"""Link: the connection to the broker and its thread; paho's client lives and dies here.
 
 Each connection gets a paho client of its own, which is thrown away with it. paho keeps each message
 that was not acknowledged and sends all of them at once when it connects again, past its own limit
@@ -17,17 +17,17 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.exception import MQTTException
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
-from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.errors import DeliveryError
+from edge.mqtt.attempt import Attempt
 from edge.mqtt.backoff import Backoff
 from edge.mqtt.commands import Incoming
-from edge.mqtt.faults import describe_connect_fault, describe_connect_refusal
+from edge.mqtt.faults import describe_connect_fault
+from edge.mqtt.session import LinkDown, LinkEvent
 from edge.mqtt.settings import MqttSettings
 from edge.mqtt.tls import build_tls_context
 
@@ -37,7 +37,6 @@ LOOP_S: Final = 0.5  # how late a stop or a drop may be noticed
 GOODBYE_S: Final = 1.0  # for the DISCONNECT packet to leave
 STABLE_S: Final = 30.0  # a connection that lasted this long starts the back-off anew
 MAX_INCOMING_BYTES: Final = 256 * 1024  # the broker keeps larger packets from us (MQTT 5)
-_KEEPALIVE_CODE: Final = 0x8D
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,211 +45,6 @@ class Will:
 
     topic: str
     payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class LinkUp:
-    """The broker accepted a connection."""
-
-    session: Session
-
-
-@dataclass(frozen=True, slots=True)
-class LinkDown:
-    """The connection ended, or did not come about. Nothing more comes from its session."""
-
-    error: str
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
-    """The broker answered a published message. From 0x80 on the code is a refusal."""
-
-    message_id: int
-    code: int
-
-
-LinkEvent = LinkUp | LinkDown | Acknowledged
-
-
-class Session:
-    """One accepted connection, as the publisher uses it. Its methods never block on the network."""
-
-    def __init__(
-        self, client: paho.Client, max_in_flight: int, max_packet_bytes: int | None
-    ) -> None:
-        self.max_in_flight = max_in_flight
-        self._client = client
-        self._max_packet_bytes = max_packet_bytes
-        self.drop_reason = ""
-
-    def fits(self, topic: str, payload: bytes, correlation: bytes = b"") -> bool:
-        """Whether the broker takes a packet of this size; it would hang up on a larger one."""
-        # fixed header, topic length, packet id, property length: at most 5 + 2 + 2 + 4 bytes
-        size_bytes = 13 + len(topic.encode()) + len(payload)
-        if correlation:
-            size_bytes += 3 + len(correlation)
-        return self._max_packet_bytes is None or size_bytes <= self._max_packet_bytes
-
-    def publish(self, topic: str, payload: bytes, *, retain: bool, correlation: bytes = b"") -> int:
-        """Hand a message to the network thread at QoS 1; the id its acknowledgement will have.
-
-        On a connection that has just ended the message is lost, and LinkDown follows.
-        """
-        properties = None
-        if correlation:
-            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's lack
-            properties.CorrelationData = correlation
-        info = self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
-        return info.mid
-
-    def drop(self, reason: str) -> None:
-        """Give the connection up without a goodbye, so that the will is published."""
-        self.drop_reason = reason
-
-    def close(self) -> None:
-        """Say goodbye: the broker discards the will. LinkDown follows."""
-        self._client.disconnect()
-
-
-class _Attempt:
-    """One connection from the first packet to the last: what it came to, told by paho's callbacks.
-
-    All callbacks run in the link's thread, inside `Client.loop`.
-    """
-
-    def __init__(
-        self,
-        settings: MqttSettings,
-        filters: Sequence[str],
-        on_event: Callable[[LinkEvent], None],
-        on_message: Callable[[Incoming], None],
-    ) -> None:
-        self._settings = settings
-        self._filters = filters
-        self._on_event = on_event
-        self._on_message = on_message
-        self.error = ""
-        self._detail = ""
-        self.session: Session | None = None
-
-    def attach(self, client: paho.Client) -> None:
-        """Listen to `client`."""
-        client.on_connect = self._connected
-        client.on_disconnect = self._disconnected
-        client.on_publish = self._acknowledged
-        client.on_message = self._received
-        client.on_subscribe = self._subscribed
-        client.on_log = self._logged
-
-    @staticmethod
-    def detach(client: paho.Client) -> None:
-        """Close what `client` left open, and break the circle of references through callbacks."""
-        sock = client.socket()
-        if sock is not None:
-            sock.close()
-        client.on_connect = client.on_disconnect = client.on_publish = None
-        client.on_message = client.on_subscribe = client.on_log = None
-
-    def _connected(
-        self,
-        client: paho.Client,
-        _userdata: Any,
-        _flags: paho.ConnectFlags,
-        code: ReasonCode,
-        properties: Properties | None,
-    ) -> None:
-        if code.is_failure:
-            self.error = describe_connect_refusal(code.value, self._settings)
-            return
-        limit = getattr(properties, "ReceiveMaximum", self._settings.max_in_flight)
-        self.session = Session(
-            client,
-            min(limit, self._settings.max_in_flight),
-            getattr(properties, "MaximumPacketSize", None),
-        )
-        self._subscribe(client)
-        self._on_event(LinkUp(self.session))
-
-    def _subscribe(self, client: paho.Client) -> None:
-        if not self._filters:
-            return
-        if self._settings.version == "5":
-            # Retain handling 2: a retained command would come again at every connection.
-            options = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
-            client.subscribe([(name, options) for name in self._filters])
-        else:
-            client.subscribe([(name, 1) for name in self._filters])
-
-    def _subscribed(
-        self,
-        _client: paho.Client,
-        _userdata: Any,
-        _message_id: int,
-        codes: list[ReasonCode],
-        _properties: Properties | None,
-    ) -> None:
-        for name, code in zip(self._filters, codes, strict=False):
-            if code.is_failure:
-                logger.warning("mqtt: the broker refused to send us %s: %s", name, code)
-
-    def _disconnected(
-        self,
-        _client: paho.Client,
-        _userdata: Any,
-        flags: paho.DisconnectFlags,
-        code: ReasonCode,
-        _properties: Properties | None,
-    ) -> None:
-        if self.error:
-            return
-        if flags.is_disconnect_packet_from_server:
-            self.error = f"the broker closed the connection: {code}"
-        elif code.value == _KEEPALIVE_CODE:
-            self.error = f"no sign of life from {self._settings.address}: keepalive timeout"
-
-    def _acknowledged(
-        self,
-        _client: paho.Client,
-        _userdata: Any,
-        message_id: int,
-        code: ReasonCode,
-        _properties: Properties | None,
-    ) -> None:
-        # Under 3.1.1 a PUBACK has no code and paho reports 0, success.
-        self._on_event(Acknowledged(message_id, code.value))
-
-    def _received(self, _client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
-        properties = message.properties
-        self._on_message(
-            Incoming(
-                topic=message.topic,
-                payload=bytes(message.payload),
-                retained=message.retain,
-                response_topic=getattr(properties, "ResponseTopic", ""),
-                correlation=getattr(properties, "CorrelationData", b""),
-            )
-        )
-
-    def _logged(self, _client: paho.Client, _userdata: Any, level: int, text: str) -> None:
-        """The only place where paho says why a socket failed."""
-        if level == LogLevel.MQTT_LOG_ERR:
-            self._detail = text
-
-    def outcome(self) -> str:
-        """Why the connection ended, for the user."""
-        if self.session is not None and self.session.drop_reason:
-            return self.session.drop_reason
-        if self.error:
-            return self.error
-        detail = f" ({self._detail})" if self._detail else ""
-        address = self._settings.address
-        if self.session is not None:
-            return f"the connection to {address} was lost{detail}"
-        return (
-            f"{address} closed the connection instead of answering{detail}; "
-            f"it may not speak MQTT {self._settings.version}"
-        )
 
 
 class Link:
@@ -311,7 +105,7 @@ class Link:
 
     def _connect_once(self) -> str:
         """One connection, from connecting to its end; why it ended."""
-        attempt = _Attempt(self._settings, self._filters, self._on_event, self._on_message)
+        attempt = Attempt(self._settings, self._filters, self._on_event, self._on_message)
         try:
             client = self._build_client()
         except DeliveryError as error:
@@ -360,7 +154,7 @@ class Link:
         except (OSError, UnicodeError) as fault:  # UnicodeError: cannot be a host name
             raise DeliveryError(describe_connect_fault(fault, settings)) from None
 
-    def _serve(self, client: paho.Client, attempt: _Attempt) -> None:
+    def _serve(self, client: paho.Client, attempt: Attempt) -> None:
         answer_by_mono_s = time.monotonic() + self._settings.connect_timeout_s
         while self._loop(client) == MQTTErrorCode.MQTT_ERR_SUCCESS:
             now_mono_s = time.monotonic()

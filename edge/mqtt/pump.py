@@ -19,9 +19,9 @@ from typing import Final, TypeVar
 from edge.errors import EdgeError
 from edge.mqtt.commands import ReplyAddress
 from edge.mqtt.faults import describe_publish_refusal
-from edge.mqtt.link import Acknowledged, LinkDown, LinkEvent, LinkUp, Session
 from edge.mqtt.outbox import Outbox, OutboxRow
 from edge.mqtt.rows import RowFeed
+from edge.mqtt.session import Acknowledged, LinkDown, LinkEvent, LinkUp, Session
 from edge.mqtt.settings import MqttSettings
 from edge.mqtt.states import StateBoard, StateMessage
 
