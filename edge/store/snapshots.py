@@ -67,8 +67,8 @@ class SnapshotFolder:
         """Encode (H, W, 3) uint8 RGB as JPEG, keep it and return its id.
 
         On return the file is on the disk, whole; a second picture of one finding takes the first
-        one's place. Takes 11 ms for a 1920x1080 picture of 620 kB (2 cores, SSD). Raises StoreError for an
-        id that is no UUIDv7 and for an array that is no picture.
+        one's place. Takes 11 ms for a 1920x1080 picture of 620 kB (2 cores, SSD). Raises
+        StoreError for an id that is no UUIDv7 and for an array that is no picture.
         """
         if not _ID.fullmatch(finding_id):
             raise StoreError(f"a snapshot needs a finding's id (a UUIDv7), not {finding_id!r}")

@@ -218,7 +218,8 @@ def test_one_call_does_a_bounded_piece_and_says_that_more_is_left(
 def test_the_file_shrinks_when_its_content_goes(
     settings: StoreSettings, store: Store, clocks: Clocks
 ) -> None:
-    record(store, 300, payload_bytes=50_000)
+    messages = [OutboxMessage("porch", "edge/t", bytes(50_000))] * 300
+    store.record(build_finding("porch", 1), messages)
     store.enforce_limits(clocks.now)
     full_bytes = files_bytes(settings.folder)
     assert full_bytes > 15_000_000
@@ -281,8 +282,9 @@ def test_setting_the_clock_back_keeps_the_ages(settings: StoreSettings, clocks: 
     with clocks.open(settings) as store:
         record(store, 2)
         clocks.run(DAY_S)
-        clocks.now = START
-        assert store.enforce_limits(clocks.now) == Removed()
+        for clocks.now in (START, START + 900 * DAY_S, START - 900 * DAY_S):
+            assert store.enforce_limits(clocks.now) == Removed()
+            assert store.outbox_stats().oldest_age_s == pytest.approx(DAY_S)
         clocks.run(6.5 * DAY_S)
         assert store.enforce_limits(clocks.now) == Removed(outbox_age=2)
 

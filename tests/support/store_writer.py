@@ -1,9 +1,10 @@
 """A process that writes to a store until it is killed: `python -m tests.support.store_writer`.
 
-Takes rounds on standard input, one a line: a folder and a delay in seconds. For each it forks a
-child that opens the store there and records as fast as it can, kills the child with SIGKILL that
-long after its first commit, and prints `killed`. The child prints `recorded CAMERA SEQ ID` after
-each `record` that returned and `retiring CAMERA SEQ` before each row it retires.
+Takes rounds on standard input, one a line: a folder, a number of commits and a delay in seconds.
+For each it forks a child that opens the store there and records as fast as it can, kills the child
+with SIGKILL that long after so many commits, and prints `killed`. The child prints
+`recorded CAMERA SEQ ID` after each `record` that returned and `retiring CAMERA SEQ` before each row
+it retires.
 """
 
 from __future__ import annotations
@@ -55,15 +56,17 @@ def retire(store: Store, say: int) -> None:
         store.enforce_limits(time.time())
 
 
-def run_round(folder: Path, delay_s: float) -> None:
-    """Fork a writer, wait for its first commit, kill it after `delay_s`, pass on what it said."""
+def run_round(folder: Path, num_commits: int, delay_s: float) -> None:
+    """Fork a writer, wait for its commits and `delay_s` more, kill it, pass on what it said."""
     hear, say = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(hear)
         write(folder, say)
     os.close(say)
-    heard = os.read(hear, 4096)
+    heard = b""
+    while heard.count(b"recorded") < num_commits and (more := os.read(hear, 4096)):
+        heard += more
     kill_at = time.monotonic() + delay_s
     while (left_s := kill_at - time.monotonic()) > 0:
         if select.select([hear], [], [], left_s)[0]:
@@ -79,5 +82,5 @@ def run_round(folder: Path, delay_s: float) -> None:
 
 if __name__ == "__main__":
     for line in sys.stdin:
-        place, delay = line.rsplit(maxsplit=1)
-        run_round(Path(place), float(delay))
+        place, commits, delay = line.rsplit(maxsplit=2)
+        run_round(Path(place), int(commits), float(delay))
