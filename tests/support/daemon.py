@@ -29,7 +29,10 @@ def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = 30.0)
 class DaemonProcess:
     """`edge run` on `config`, its log in a file beside it. A context manager: started inside."""
 
-    def __init__(self, folder: Path, config: str) -> None:
+    def __init__(
+        self, folder: Path, config: str, environment: dict[str, str] | None = None
+    ) -> None:
+        self.environment = environment or {}
         self.folder = folder
         self.store = folder / "store"
         self.config = folder / "edge.yaml"
@@ -51,7 +54,7 @@ class DaemonProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **self.environment},
             )
         wait_until(
             lambda: self.log.count("ready: ") > number or self.process.poll() is not None,
