@@ -223,8 +223,9 @@ class Store:
     def enforce_limits(self, now: float) -> Removed:
         """Remove what is older or larger than the settings allow; `now` is seconds since 1970.
 
-        Does a bounded piece of the work (tens of milliseconds) and says in `more` whether some is
-        left; call it about once a minute, from any thread.
+        Does a bounded piece of the work and says in `more` whether some is left; call it about once
+        a minute, from any thread. Measured at worst 0.13 s, in transactions of 50 ms or less for
+        which a recording may have to wait (2 cores, SSD).
         """
         return self._retention.enforce(now)
 
