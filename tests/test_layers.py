@@ -1,4 +1,4 @@
-"""The rules of the house: stages do not import each other, each third-party library has one owner."""
+"""The rules of the house: stages do not import each other, each library has one owner."""
 
 from __future__ import annotations
 
