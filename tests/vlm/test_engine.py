@@ -262,7 +262,9 @@ def test_damaged_cache_is_dropped(demo_dir, tmp_path, caplog, noise):
         blob.chmod(0o600)
         blob.write_bytes(data)
     with open_tested_engine(settings) as engine:
-        assert ask(engine, noise(64, 64), PERSON).answers == expected
+        (again,) = ask(engine, noise(64, 64), PERSON).answers
+        # other threads, other order of sums: equal but for rounding
+        assert again.probabilities == pytest.approx(expected[0].probabilities, abs=1e-5)
     assert "is damaged" in caplog.text
 
 
