@@ -32,10 +32,14 @@ _INPUTS = {
 
 @dataclass(frozen=True, slots=True)
 class LanguageGraphs:
-    """`body`: embeddings -> hidden states [B, S, H], stateful KV. `head`: [R, H] -> [R, vocab]."""
+    """`body`: embeddings -> hidden states [B, S, H], stateful KV. `head`: [R, H] -> [R, vocab].
+
+    `head_matrix` is the head's weights, a row for each token; as the graph computes them.
+    """
 
     body: ov.Model
     head: ov.Model
+    head_matrix: ov.Output
 
 
 def split_language_model(model: ov.Model, layout: Layout) -> LanguageGraphs:
@@ -53,7 +57,24 @@ def split_language_model(model: ov.Model, layout: Layout) -> LanguageGraphs:
     result = ops.result(hidden, name="hidden")
     body = ov.Model([result], model.get_sinks(), [*kept, mask], model.get_variables(), "language")
     body.validate_nodes_and_infer_types()
-    return LanguageGraphs(body, head)
+    return LanguageGraphs(body, head, head_node.input_value(1))
+
+
+def find_embedding_matrix(model: ov.Model, layout: Layout) -> ov.Output:
+    """The matrix of which the token embeddings are rows.
+
+    Raises ModelInvalid if the graph is no look-up in a matrix of the layout's dimensions.
+    """
+    gathers = [node for node in model.get_ops() if node.get_type_name() == "Gather"]
+    wanted = [layout.text.vocab, layout.text.hidden]
+    for gather in gathers:
+        shape = gather.input_value(0).get_partial_shape()
+        if shape.is_static and list(shape.to_shape()) == wanted:
+            return gather.input_value(0)
+    raise ModelInvalid(
+        f"{layout.model_dir}: the token embeddings are no look-up in a matrix of "
+        f"{wanted[0]}x{wanted[1]}"
+    )
 
 
 def _check_inputs(model: ov.Model, layout: Layout) -> None:

@@ -1,8 +1,9 @@
 """One look: everything that is asked about one crop, in as few passes as possible.
 
-    prefix (system text, typed questions; its KV is remembered)
+    prefix (system text, typed questions, mark of the picture's start; its KV is remembered)
       └─ picture
-           ├─ turn markers ─┬─ stub 1 ── options, where first tokens collide
+           ├─ turn markers ─┬─ stub 1 ─┬─ options, down to where the last two part
+           │                │          └─ second digit of stubs 10 to 19
            │                ├─ stub 2
            │                └─ ...
            ├─ text question, turn markers ── written token by token
@@ -15,7 +16,7 @@ do not see the list of typed questions either.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -30,7 +31,7 @@ from edge.vlm.runner import Runner
 from edge.vlm.settings import EngineSettings
 from edge.vlm.tokens import Ids, TokenCoder
 from edge.vlm.tree import Branch, Grown, PrefixCache, Segment, TokenTree
-from edge.vlm.typed import TypedPlan, plan_typed, read_rows, rows_to_read, score
+from edge.vlm.typed import Row, TypedPlan, plan_typed, read_rows, score
 from edge.vlm.vision import Seen
 
 SPARE_TOKENS = 16  # a text bounded to n characters may take this many tokens more than n
@@ -91,20 +92,21 @@ class Looker:
         eos = self._layout.tokens.eos
         plans = [plan_typed(self._coder, eos, n, q) for n, q in enumerate(typed, start=1)]
         prefix = prompt.build_prefix(self._chat, self._coder, typed)
+        lead = self._lead(shown[0]) if shown else ()
         texts = [prompt.build_turn(self._chat, self._coder, q.text) for q in written]
         if wants_description:
             asked = prompt.build_turn(self._chat, self._coder, REQUEST)
             texts.append(asked + self._coder.encode(OPENING))
-        order = self._order(shown, plans, texts, prefix)
-        prompt_tokens = len(prefix) + sum(len(segment.ids) for segment in order.segments)
+        order = self._order(shown, plans, texts, prefix, lead)
+        prompt_tokens = len(prefix + lead) + sum(len(segment.ids) for segment in order.segments)
         if prompt_tokens > self._max_context:
             raise QuestionError(
                 f"{len(questions)} questions and the picture take {prompt_tokens} tokens; "
                 f"at most {self._max_context} fit"
             )
-        self.prefixes.start(self._tree, prefix)
+        self.prefixes.start(self._tree, prefix + lead)
         grown = self._tree.grow(order.segments)
-        typed_answers = iter(self._read_typed(plans, order.typed, grown))
+        typed_answers = iter(self._read_typed(plans, order.nodes, grown))
         pens = self._pens([grown[index] for index in order.texts])
         prefilled = time.monotonic()
         text_answers = iter(
@@ -125,56 +127,64 @@ class Looker:
         )
 
     def _order(
-        self, shown: Sequence[Shown], plans: Sequence[TypedPlan], texts: Sequence[Ids], prefix: Ids
+        self,
+        shown: Sequence[Shown],
+        plans: Sequence[TypedPlan],
+        texts: Sequence[Ids],
+        prefix: Ids,
+        lead: Ids,
     ) -> _Order:
-        """The segments of the one pass behind the prefix."""
-        root = Branch(np.arange(len(prefix)), len(prefix))
+        """The segments of the one pass behind the prefix and the first picture's lead."""
+        num_cached = len(prefix) + len(lead)
+        root = Branch(np.arange(num_cached), num_cached)
         listed = (len(prompt.build_prefix(self._chat, self._coder, ())), len(prefix))
         segments: list[Segment] = []
         trunk: Branch | int = root
         if shown:
             segments.append(Segment(self._picture_ids(shown), root, tuple(s.seen for s in shown)))
             trunk = 0
+        nodes: dict[Ids, int] = {}
         if plans:
             segments.append(Segment(prompt.build_turn(self._chat, self._coder), trunk))
-        turn = len(segments) - 1
-        places: list[tuple[int, range]] = []
-        for plan in plans:
-            stub = len(segments)
-            segments.append(Segment(plan.stub, turn))
-            segments += [Segment(option, stub) for option in plan.wholes]
-            places.append((stub, range(stub + 1, len(segments))))
+            nodes[()] = len(segments) - 1
+        for path in (plan.stub + fork.path for plan in plans for fork in plan.forks):
+            # What two paths begin with is computed once: "1" for the stubs 1 and 10 to 19.
+            for end in range(1, len(path) + 1):
+                if path[:end] not in nodes:
+                    segments.append(Segment(path[end - 1 : end], nodes[path[: end - 1]]))
+                    nodes[path[:end]] = len(segments) - 1
         first_text = len(segments)
         segments += [Segment(text, trunk, blind_to=listed) for text in texts]
-        return _Order(segments, places, range(first_text, len(segments)))
+        return _Order(segments, nodes, range(first_text, len(segments)))
+
+    def _lead(self, step: Shown) -> Ids:
+        """What stands before a picture's tokens."""
+        time_ids = () if step.at_s is None else prompt.timestamp(self._coder, step.at_s)
+        return (*time_ids, self._layout.tokens.vision_start)
 
     def _picture_ids(self, shown: Sequence[Shown]) -> Ids:
+        """The tokens of what is shown, without the first lead, which is in the prefix."""
         tokens = self._layout.tokens
         ids: Ids = ()
-        for step in shown:
-            if step.at_s is not None:
-                ids += prompt.timestamp(self._coder, step.at_s)
+        for index, step in enumerate(shown):
             num = step.seen.grid[0] * step.seen.grid[1]
-            ids += (tokens.vision_start, *(tokens.image,) * num, tokens.vision_end)
+            ids += self._lead(step) if index else ()
+            ids += (*(tokens.image,) * num, tokens.vision_end)
         return ids
 
     def _read_typed(
-        self,
-        plans: Sequence[TypedPlan],
-        places: Sequence[tuple[int, range]],
-        grown: Sequence[Grown],
+        self, plans: Sequence[TypedPlan], nodes: Mapping[Ids, int], grown: Sequence[Grown]
     ) -> list[Answer]:
-        """All rows of all typed questions go through the head together."""
-        wanted = [
-            rows_to_read(plan, grown[stub].hidden, [grown[i].hidden for i in options])
-            for plan, (stub, options) in zip(plans, places, strict=True)
+        """All rows of all typed questions are read together."""
+        rows = [
+            Row(grown[nodes[plan.stub + fork.path]].hidden[-1], fork.groups)
+            for plan in plans
+            for fork in plan.forks
         ]
-        rows = [row for question in wanted for row in question]
-        read = iter(read_rows(self._runner.logits, rows))
-        return [
-            score(plan, list(islice(read, len(question))))
-            for plan, question in zip(plans, wanted, strict=True)
-        ]
+        if not rows:
+            return []
+        read = iter(read_rows(self._runner.logits_at, rows))
+        return [score(plan, list(islice(read, len(plan.forks)))) for plan in plans]
 
     def _pens(self, ends: Sequence[Grown]) -> list[Pen]:
         if not ends:
@@ -204,10 +214,10 @@ class Looker:
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """The segments of a pass; for each typed question its stub and options, and the text branches,
-    as indices.
+    """The segments of a pass; as indices: the segment in which each typed path ends, counted from
+    the model's turn, and the text branches.
     """
 
     segments: list[Segment]
-    typed: list[tuple[int, range]]
+    nodes: Mapping[Ids, int]
     texts: range

@@ -2,9 +2,9 @@
 
 Typed questions stand as a numbered list before the picture (the prefix, the same for each
 keyframe of a camera, so its KV cache is kept); behind the picture and the turn markers each has a
-stub, its number, after which the answer is read. Text questions stand behind the picture, as in
-any chat. The markers come from the model's own chat template; what people wrote never passes
-through that template and is encoded as plain text.
+stub, its number and no more, after which the answer is read: a token for each rule. Text questions
+stand behind the picture, as in any chat. The markers come from the model's own chat template; what
+people wrote never passes through that template and is encoded as plain text.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ SYSTEM = (
 )
 LIST_HEAD = "Questions about the picture that follows:"
 LIST_TAIL = (
-    "Answer each question on its own line: its number, a period and the answer alone, "
-    'as in "1. no".'
+    'Answer each question on its own line: its number, a space and the answer alone, as in "1 no".'
 )
 
 # What a template can raise besides jinja2's own errors: it is a program.
@@ -121,10 +120,11 @@ def build_prefix(chat: ChatFormat, coder: TokenCoder, questions: Sequence[Questi
 def build_stub(coder: TokenCoder, number: int, question: Question) -> Ids:
     """What the answer to question `number` begins with; the answer is read after it.
 
-    Digits stand apart from their space in the vocabulary, so the space is part of the stub there.
+    One token for each of its digits. Answers that are digits stand apart from their space in the
+    vocabulary, so the space is part of the stub there.
     """
     digits = question.kind in ("count", "rating")
-    return coder.encode(f"{number}. " if digits else f"{number}.")
+    return coder.encode(f"{number} " if digits else f"{number}")
 
 
 def build_turn(chat: ChatFormat, coder: TokenCoder, text: str = "") -> Ids:

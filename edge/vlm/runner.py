@@ -18,7 +18,12 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from edge.errors import AnalysisFailed, ModelInvalid
-from edge.vlm.graph import HIDDEN_SCORE, MASK_INPUT, split_language_model
+from edge.vlm.graph import (
+    HIDDEN_SCORE,
+    MASK_INPUT,
+    find_embedding_matrix,
+    split_language_model,
+)
 from edge.vlm.ir_files import (
     LANGUAGE_IR,
     TEXT_EMBEDDINGS_IR,
@@ -28,6 +33,7 @@ from edge.vlm.ir_files import (
 )
 from edge.vlm.layout import Layout
 from edge.vlm.settings import EngineSettings
+from edge.vlm.table import NotATable, Table
 
 logger = logging.getLogger(__name__)
 
@@ -48,24 +54,35 @@ class Runner:
         self.layout = layout
         self.length = 0
         self._deepstack = max(1, layout.vision.deepstack)
-        core = ov.Core()
-        config = compile_properties(settings)
+        self._core = core = ov.Core()
+        self._config = config = compile_properties(settings)
         with _loading(layout.path(LANGUAGE_IR)):
             graphs = split_language_model(core.read_model(layout.path(LANGUAGE_IR)), layout)
             self._body = core.compile_model(graphs.body, "CPU", config).create_infer_request()
-            self._head = core.compile_model(graphs.head, "CPU", config).create_infer_request()
+            self._head_graph = graphs.head
+            self._head_columns = _open_table(graphs.head_matrix, layout.text.vocab)
+            self._head: ov.InferRequest | None = None
             del graphs
-        self._embeddings = self._open(core, TEXT_EMBEDDINGS_IR, config)
-        self._patches = self._open(core, VISION_PATCHES_IR, config)
-        self._positions = self._open(core, VISION_POSITIONS_IR, config)
-        self._merger = self._open(core, VISION_MERGER_IR, config)
+        with _loading(layout.path(TEXT_EMBEDDINGS_IR)):
+            graph = core.read_model(layout.path(TEXT_EMBEDDINGS_IR))
+            matrix = find_embedding_matrix(graph, layout)
+            self._embeddings: Table | ov.InferRequest = (
+                _open_table(matrix, layout.text.vocab)
+                or core.compile_model(graph, "CPU", config).create_infer_request()
+            )
+        self._patches = self._open(VISION_PATCHES_IR)
+        self._positions = self._open(VISION_POSITIONS_IR)
+        self._merger = self._open(VISION_MERGER_IR)
 
-    def _open(self, core: ov.Core, name: str, config: Mapping[str, object]) -> ov.InferRequest:
-        with _loading(self.layout.path(name)):
-            return core.compile_model(self.layout.path(name), "CPU", config).create_infer_request()
+    def _open(self, name: str) -> ov.InferRequest:
+        file = self.layout.path(name)
+        with _loading(file):
+            return self._core.compile_model(file, "CPU", self._config).create_infer_request()
 
     def embed(self, ids: NDArray[np.int64]) -> Floats:
         """Token ids (S,) to embeddings (S, H)."""
+        if isinstance(self._embeddings, Table):
+            return self._embeddings.rows(ids)
         with _running("token embeddings"):
             return self._infer(self._embeddings, {0: ids[None]})[0].reshape(len(ids), -1)
 
@@ -102,9 +119,28 @@ class Runner:
         return hidden.reshape(num, -1)
 
     def logits(self, hidden: Floats) -> Floats:
-        """Hidden states (R, H) to logits over the vocabulary (R, V)."""
+        """Hidden states (R, H) to logits over the vocabulary (R, V).
+
+        The head is compiled when it is first needed: questions with given answers never need it,
+        and for the 2B model it takes 0.3 GB.
+        """
+        if self._head is None:
+            with _loading(self.layout.path(LANGUAGE_IR)):
+                compiled = self._core.compile_model(self._head_graph, "CPU", self._config)
+                self._head = compiled.create_infer_request()
         with _running("the head"):
             return self._infer(self._head, {0: np.ascontiguousarray(hidden)})[0]
+
+    def drop_head(self) -> None:
+        """Free the compiled head until it is needed again."""
+        self._head = None
+
+    def logits_at(self, hidden: Floats, tokens: NDArray[np.int64]) -> Floats:
+        """Hidden states (R, H) to the logits of C tokens alone, (R, C)."""
+        if self._head_columns is None:
+            return self.logits(hidden)[:, tokens]
+        logits: Floats = hidden @ self._head_columns.rows(tokens).T
+        return logits
 
     def clear(self) -> None:
         """Empty the KV cache."""
@@ -154,6 +190,16 @@ class Runner:
         request.infer(inputs, share_inputs=True)
         # Copies: the request writes its next answer into the same memory.
         return [np.array(tensor.data) for tensor in request.output_tensors]
+
+
+def _open_table(matrix: ov.Output, num_rows: int) -> Table | None:
+    """The matrix read where it lies; None where its form needs the compiled graph."""
+    try:
+        table = Table(matrix)
+    except NotATable as reason:
+        logger.info("a matrix is read through its compiled graph: %s", reason)
+        return None
+    return table if table.num_rows == num_rows else None
 
 
 def compile_properties(settings: EngineSettings) -> dict[str, object]:

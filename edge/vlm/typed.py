@@ -1,9 +1,10 @@
 """Typed answers from logits: which rows are read, and how they become probabilities. Pure.
 
-An option is told by its first token where the options' first tokens differ; the ways of writing it
-(capital or not, with a space or not) are pooled. Where first tokens collide ("car", "car park"),
-every option of the question is scored over its whole text and an end mark, so that options that
-begin alike, and prefixes of each other, are told apart.
+The options of a question are a tree of tokens, and where it forks the model decides. Mostly that
+is at once: first tokens differ, and the ways of writing an option (capital or not, with a space or
+not) are pooled. Where first tokens collide ("car", "car park"), the tree forks again further down,
+between a next token and an end mark, and an option's probability is the product along its way.
+Only the tokens that a fork allows are ever compared, so only their columns of the head are needed.
 """
 
 from __future__ import annotations
@@ -20,27 +21,30 @@ from edge.vlm.prompt import build_stub
 from edge.vlm.runner import Floats
 from edge.vlm.tokens import Ids, TokenCoder
 
-ROWS_AT_ONCE = 64  # a row of logits is 0.6 MB
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """Where options part: `path` leads there from the stub's end. Each way on is shown by any of
+    the tokens of its group, and is that of its members, options by their index.
+    """
+
+    path: Ids
+    groups: tuple[Ids, ...]
+    members: tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TypedPlan:
-    """How one typed question is asked and read.
-
-    `firsts` holds for each option the tokens of which one shows it; empty where options are scored
-    whole, and then `wholes` holds each option's tokens and `ends` what may follow the last.
-    """
+    """How one typed question is asked and read."""
 
     question: Question
     stub: Ids
-    firsts: tuple[Ids, ...]
-    wholes: tuple[Ids, ...]
-    ends: Ids
+    forks: tuple[Fork, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row to read: a hidden state (H,), and groups of tokens whose joint probability counts."""
+    """One row to read: a hidden state (H,), and groups of tokens whose joint score counts."""
 
     hidden: Floats
     groups: tuple[Ids, ...]
@@ -62,16 +66,11 @@ def plan_typed(coder: TokenCoder, eos: Iterable[int], number: int, question: Que
             {ids[0] for form in _forms(option) if (ids := coder.encode(form))} for option in options
         ]
     _check_distinct(question, canonical)
-    leading = [ids[0] for ids in canonical]
-    if len(set(leading)) < len(leading):
-        ends = (*sorted(eos), *coder.single(["\n"]))
-        return TypedPlan(question, stub, (), tuple(canonical), ends)
-    firsts = []
-    for index, (lead, own) in enumerate(zip(leading, variants, strict=True)):
-        others = set(leading[:index] + leading[index + 1 :])
-        others.update(*variants[:index], *variants[index + 1 :])
-        firsts.append((lead, *sorted(own - others - {lead})))
-    return TypedPlan(question, stub, tuple(firsts), (), ())
+    ends = (*sorted(eos), *coder.single(["\n"]))
+    forks = _find_forks(canonical, tuple(range(len(options))), 0, ends)
+    if not forks[0].path:
+        forks[0] = _pool(forks[0], variants)
+    return TypedPlan(question, stub, tuple(forks))
 
 
 def _forms(option: str) -> list[str]:
@@ -93,45 +92,60 @@ def _check_distinct(question: Question, encoded: Sequence[Ids]) -> None:
         seen[ids] = option
 
 
-def rows_to_read(plan: TypedPlan, stub: Floats, options: Sequence[Floats]) -> list[Row]:
-    """The rows that hold a question's answer.
+def _find_forks(
+    options: Sequence[Ids], members: tuple[int, ...], depth: int, ends: Ids
+) -> list[Fork]:
+    """The forks between `members`, which have their first `depth` tokens in common."""
+    ways: dict[Ids, list[int]] = {}
+    for member in members:
+        following = options[member][depth : depth + 1] or ends
+        ways.setdefault(following, []).append(member)
+    forks = []
+    if len(ways) > 1:
+        shared = options[members[0]][:depth]
+        forks.append(Fork(shared, tuple(ways), tuple(tuple(m) for m in ways.values())))
+    for way in ways.values():
+        if len(way) > 1:
+            forks += _find_forks(options, tuple(way), depth + 1, ends)
+    return forks
 
-    `stub` (n, H) hidden states of the stub; `options` those of each option's tokens, empty where
-    first tokens tell the options apart.
-    """
-    if plan.firsts:
-        return [Row(stub[-1], plan.firsts)]
-    rows = [Row(stub[-1], tuple((ids[0],) for ids in plan.wholes))]
-    for ids, hidden in zip(plan.wholes, options, strict=True):
-        following = [(token,) for token in ids[1:]]
-        rows += [Row(h, (group,)) for h, group in zip(hidden, [*following, plan.ends], strict=True)]
-    return rows
+
+def _pool(fork: Fork, variants: Sequence[set[int]]) -> Fork:
+    """The first fork, with the other ways of writing its options that can mean one group only."""
+    own = [set().union(*(variants[m] for m in members)) for members in fork.members]
+    groups = []
+    for index, (lead,) in enumerate(fork.groups):
+        others = {group[0] for group in fork.groups}
+        others.update(*own[:index], *own[index + 1 :])
+        groups.append((lead, *sorted(own[index] - others)))
+    return Fork(fork.path, tuple(groups), fork.members)
 
 
 def read_rows(
-    logits_of: Callable[[Floats], Floats], rows: Sequence[Row]
+    logits_of: Callable[[Floats, NDArray[np.int64]], Floats], rows: Sequence[Row]
 ) -> list[NDArray[np.float64]]:
-    """For each row the log-probability of each of its groups, over the whole vocabulary."""
-    result: list[NDArray[np.float64]] = []
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        block = rows[start : start + ROWS_AT_ONCE]
-        for row, logits in zip(block, logits_of(np.stack([r.hidden for r in block])), strict=True):
-            exact = logits.astype(np.float64)
-            total = _log_sum(exact)
-            result.append(np.array([_log_sum(exact[list(g)]) - total for g in row.groups]))
-    return result
+    """For each row the score of each of its groups: log of a probability, up to a constant.
+
+    `logits_of` gives for hidden states (R, H) and tokens (C,) their logits (R, C); it is called
+    once, with the tokens of all rows together.
+    """
+    columns = np.array(sorted({i for row in rows for group in row.groups for i in group}), np.int64)
+    logits = logits_of(np.stack([row.hidden for row in rows]), columns).astype(np.float64)
+    return [
+        np.array([_log_sum(line[np.searchsorted(columns, group)]) for group in row.groups])
+        for row, line in zip(rows, logits, strict=True)
+    ]
 
 
 def score(plan: TypedPlan, read: Sequence[NDArray[np.float64]]) -> Answer:
-    """The answer from the rows of `rows_to_read`; its probabilities sum to 1."""
-    scores = np.array(read[0])
-    at = 1
-    for index, ids in enumerate(plan.wholes):
-        scores[index] += sum(float(row[0]) for row in read[at : at + len(ids)])
-        at += len(ids)
-    shares = np.exp(scores - _log_sum(scores))
-    shares /= shares.sum()
+    """The answer from the scores at each fork; its probabilities sum to 1."""
     options = plan.question.options
+    logs = np.zeros(len(options))
+    for fork, scores in zip(plan.forks, read, strict=True):
+        for members, log in zip(fork.members, scores - _log_sum(scores), strict=True):
+            logs[list(members)] += log
+    shares = np.exp(logs)
+    shares /= shares.sum()
     best = int(np.argmax(shares))
     return Answer(
         question_id=plan.question.id,

@@ -9,7 +9,7 @@ from edge import questions
 from edge.questions import AnalysisRequest, Look, Question
 from edge.vlm.prompt import build_prefix, build_turn, read_chat_format
 from edge.vlm.tree import PrefixCache, TokenTree
-from edge.vlm.typed import plan_typed, read_rows, rows_to_read, score
+from edge.vlm.typed import Row, plan_typed, read_rows, score
 
 KINDS = {
     "yes_no": questions.yes_no("q", "Is there a person?"),
@@ -33,8 +33,9 @@ def mixed(num: int) -> list[Question]:
 
 
 class OneByOne:
-    """Each question, and each option, in a pass of its own from an empty cache: no tree, no
-    packing, no remembered prefix; positions and mask are written out here.
+    """Each question, and each fork of its options, in a pass of its own from an empty cache: no
+    tree, no packing, no remembered prefix, and the whole compiled head; positions and mask are
+    written out here.
     """
 
     def __init__(self, parts):
@@ -68,12 +69,11 @@ class OneByOne:
         answers = []
         for number, question in enumerate(asked, start=1):
             plan = plan_typed(coder, tokens.eos, number, question)
-            stub = self.hidden(trunk + plan.stub, seen)[-len(plan.stub) :]
-            options = [
-                self.hidden(trunk + plan.stub + option, seen)[-len(option) :]
-                for option in plan.wholes
+            rows = [
+                Row(self.hidden(trunk + plan.stub + fork.path, seen)[-1], fork.groups)
+                for fork in plan.forks
             ]
-            read = read_rows(self.parts.runner.logits, rows_to_read(plan, stub, options))
+            read = read_rows(lambda h, tokens: self.parts.runner.logits(h)[:, tokens], rows)
             answers.append(score(plan, read))
         return answers
 
