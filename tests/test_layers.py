@@ -10,7 +10,7 @@ import pytest
 
 EDGE = Path(__file__).parents[1] / "edge"
 STAGES = {"capture", "sampler", "vlm", "rules", "store", "mqtt", "web"}
-WIRING = {"daemon", "cli", "demo"}  # may import any stage
+WIRING = {"daemon", "cli", "demo", "bench"}  # may import any stage
 TOOLS = {"hub"}  # leaf folders that no stage imports
 NOUNS = {p.stem for p in EDGE.glob("*.py")} - {"__init__", "__main__"}
 
@@ -18,14 +18,14 @@ NOUNS = {p.stem for p in EDGE.glob("*.py")} - {"__init__", "__main__"}
 OWNERS = {
     "av": {"capture"},
     "cv2": {"sampler", "vlm", "store", "demo"},  # demo draws its synthetic camera
-    "openvino": {"vlm"},
-    "transformers": {"vlm"},
+    "openvino": {"vlm", "bench"},  # `edge bench` measures the library too
+    "transformers": {"vlm", "bench"},
     "tokenizers": {"vlm"},
     "jinja2": {"vlm"},
     "paho": {"mqtt", "cli"},  # `edge watch` is a client of its own
     "fastapi": {"web"},
     "yaml": {"config"},
-    "PIL": {"pictures"},
+    "PIL": {"pictures", "bench"},  # `edge bench --picture` draws tables
     "sqlite3": {"store"},
     "huggingface_hub": {"hub"},
     "requests": {"hub"},

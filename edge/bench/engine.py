@@ -1,0 +1,109 @@
+"""Our engine as a side of the bench: opened as the daemon opens it, asked through its public door.
+
+The time inside OpenVINO is taken by a clock around its inference call; the engine knows nothing of
+it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import openvino as ov
+
+from edge.bench.cases import LONG_TEXT, SHORT_TEXT, Case
+from edge.bench.child import SideOptions
+from edge.bench.figures import Sample
+from edge.errors import AnalysisFailed
+from edge.questions import AnalysisRequest, Look, Question, text
+from edge.vlm.engine import open_engine, open_tested_engine
+from edge.vlm.settings import EngineSettings
+
+TEXT_CHARS = 80
+
+
+class EngineSide:
+    """A loaded engine and its clock."""
+
+    def __init__(self, options: SideOptions) -> None:
+        # The pictures of a bench are fed as they are: no enlarging to the model's usual minimum.
+        settings = EngineSettings(
+            model_dir=options.model_dir,
+            threads=options.threads,
+            cache_dir=options.cache_dir,
+            min_pixels=0,
+        )
+        self._clock = InferClock()
+        begun_s = time.monotonic()
+        self._engine = open_engine(settings)
+        self.load_s = time.monotonic() - begun_s
+        self._notes: tuple[str, ...] = ()
+        try:
+            self._engine.self_test()
+        except AnalysisFailed as error:
+            self._notes = (f"opened in its fallback: {error}",)
+            self._engine = open_tested_engine(settings)
+        self.self_test_s = time.monotonic() - begun_s - self.load_s
+
+    def run(self, case: Case, round_index: int) -> Sample:
+        """Analyse the case's picture of this round."""
+        picture = case.picture(round_index)
+        request = AnalysisRequest(
+            id=f"{case.kind}-{round_index}",
+            image=picture,
+            before=None,
+            looks=(Look((), _questions(case)),),
+            describe=case.kind == "describe",
+            deadline_s=case.max_s,
+        )
+        self._clock.reset()
+        begun_s = time.perf_counter()
+        result = self._engine.analyze(request)
+        total_s = time.perf_counter() - begun_s
+        timing, view = result.timing, result.views[0]
+        return Sample(
+            total_s=total_s,
+            fed_px=(view.width_px, view.height_px),
+            vision_s=timing.vision_ms / 1e3,
+            prefill_s=timing.prefill_ms / 1e3,
+            decode_s=timing.decode_ms / 1e3,
+            infer_s=self._clock.spent_s,
+            num_infers=self._clock.num,
+            prompt_tokens=timing.prompt_tokens,
+            output_tokens=timing.output_tokens,
+        )
+
+    def notes(self) -> tuple[str, ...]:
+        """Whether the engine had to fall back."""
+        return self._notes
+
+
+def _questions(case: Case) -> tuple[Question, ...]:
+    if case.kind == "text":
+        return (text("text", SHORT_TEXT, TEXT_CHARS),)
+    if case.kind == "long_text":
+        return (text("text", LONG_TEXT, 1),)
+    return case.questions
+
+
+class InferClock:
+    """Adds up the time inside every inference of this process, from when it is made."""
+
+    def __init__(self) -> None:
+        self.spent_s, self.num = 0.0, 0
+        infer: Callable[..., Any] = ov.InferRequest.infer
+
+        def timed(request: ov.InferRequest, *args: Any, **named: Any) -> Any:
+            begun_s = time.perf_counter()
+            try:
+                return infer(request, *args, **named)
+            finally:
+                self.spent_s += time.perf_counter() - begun_s
+                self.num += 1
+
+        ov.InferRequest.infer = timed
+
+    def reset(self) -> None:
+        """Begin at zero."""
+        self.spent_s, self.num = 0.0, 0

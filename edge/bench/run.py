@@ -1,0 +1,69 @@
+"""One whole bench, from the machine's probes to the last round."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from edge.bench.cases import LIMIT_PX, LIMIT_RULES, Case, Plan
+from edge.bench.child import SideOptions, SideProcess
+from edge.bench.limit import lower_limit
+from edge.bench.machine import read_machine, usable_cores
+from edge.bench.probes import measure_rates
+from edge.bench.report import Bench
+from edge.bench.rounds import run_rounds
+from edge.vlm.layout import load_layout
+
+BITS = {"int4": 4, "int8": 8, "fp16": 16, "bf16": 16, "fp32": 32}
+
+
+def run_bench(
+    model_dir: Path,
+    plan: Plan,
+    *,
+    against_genai: bool,
+    threads: int | None,
+    progress: Callable[[str], None],
+) -> Bench:
+    """Measure; takes from seconds (demo model) to half an hour. Raises EdgeError."""
+    layout = load_layout(model_dir)
+    machine = read_machine()
+    progress("measuring the machine")
+    rates = measure_rates(threads or usable_cores())
+    first = Case("verdict", *LIMIT_PX, LIMIT_RULES)
+    limit = lower_limit(layout, LIMIT_PX, LIMIT_RULES, rates, BITS[layout.info.precision])
+    with tempfile.TemporaryDirectory(prefix="edge-bench-") as scratch, ExitStack() as stack:
+        work_dir = Path(scratch)
+        options = SideOptions(model_dir, work_dir / "compiled", work_dir, threads)
+        progress("starting cold")
+        with SideProcess("engine", options) as side:
+            cold = side.start(first)
+        progress("starting warm")
+        engine = stack.enter_context(SideProcess("engine", options))
+        warm = engine.start(first)
+        genai, genai_start = None, None
+        if against_genai:
+            progress("starting openvino-genai and trying its settings")
+            theirs = SideOptions(model_dir, work_dir / "compiled-genai", work_dir, threads)
+            genai = stack.enter_context(SideProcess("genai", theirs))
+            genai_start = genai.start(first)
+        measured = run_rounds(plan, engine, genai, progress)
+        return Bench(
+            machine=machine,
+            model=layout.info,
+            model_dir=str(model_dir),
+            plan=plan,
+            rates=rates,
+            limit=limit,
+            cold=cold,
+            warm=warm,
+            measured=measured,
+            memory=engine.memory(),
+            genai_start=genai_start,
+            genai_memory=None if genai is None else genai.memory(),
+            load_at_end=os.getloadavg()[0],
+            notes=engine.notes() + (() if genai is None else genai.notes()),
+        )

@@ -1,0 +1,97 @@
+"""Measure the engine on this machine, alone or beside openvino-genai on the same files.
+
+    edge bench --model demo --quick
+    edge bench --model /var/lib/edge/models/MODEL --against genai --picture bench.png
+    edge bench --json > bench.json
+
+Prints the machine, how long starting takes, a table of rules and picture sizes, text, memory, and
+how near all that is to what the machine's memory and 8-bit arithmetic allow. Medians with
+quartiles; the sides take turns, so ratios hold on a busy machine too. A full run with a 2B model
+takes about a quarter of an hour on a small machine; nothing else should run on it meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+from edge.errors import ModelMissing, PictureError
+from edge.hub.places import DEFAULT_MODEL, find_model
+
+NAME = "bench"
+HELP = "measure the engine on this machine"
+ROUNDS, QUICK_ROUNDS = 10, 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument(
+        "--model",
+        default=DEFAULT_MODEL,
+        help="model folder, hub id that was pulled, or `demo` for the bundled untrained one "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--against",
+        choices=("genai",),
+        help="also run openvino-genai's VLMPipeline on the same model (extra `[bench]`)",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="also draw the report as PNG")
+    parser.add_argument("--quick", action="store_true", help="fewer sizes, rules and rounds")
+    parser.add_argument(
+        "--rounds",
+        type=_at_least_one,
+        metavar="N",
+        help=f"runs of each case after warm-up (default: {ROUNDS}, with --quick {QUICK_ROUNDS})",
+    )
+    parser.add_argument(
+        "--threads", type=_at_least_one, help="CPU threads of every side (default: all cores)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure and print."""
+    model_dir = find_model(args.model)
+    if args.against == "genai" and importlib.util.find_spec("openvino_genai") is None:
+        raise ModelMissing(
+            "openvino-genai is not installed; `--against genai` needs the extra `[bench]`: "
+            "pip install 'edge-keyframe-analyzer[bench]'"
+        )
+    if args.picture is not None and not args.picture.absolute().parent.is_dir():
+        raise PictureError(f"{args.picture}: there is no folder {args.picture.parent}")
+
+    from edge.bench.cases import build_plan  # noqa: PLC0415 - kept off the other commands
+    from edge.bench.report import as_document, as_tables  # noqa: PLC0415 - same
+    from edge.bench.run import run_bench  # noqa: PLC0415 - same
+    from edge.bench.tables import as_text  # noqa: PLC0415 - same
+
+    rounds = args.rounds or (QUICK_ROUNDS if args.quick else ROUNDS)
+    bench = run_bench(
+        model_dir,
+        build_plan(quick=args.quick, rounds=rounds),
+        against_genai=args.against == "genai",
+        threads=args.threads,
+        progress=lambda text: print(text, file=sys.stderr, flush=True),
+    )
+    tables = as_tables(bench)
+    if args.json:
+        print(json.dumps(as_document(bench), ensure_ascii=False))
+    else:
+        print(as_text(tables))
+    if args.picture is not None:
+        from edge.bench.picture import write_picture  # noqa: PLC0415 - only when asked for
+
+        write_picture(tables, f"edge bench: {bench.model.name}, {bench.machine.cpu}", args.picture)
+        print(f"picture: {args.picture}", file=sys.stderr)
+    return 0
+
+
+def _at_least_one(word: str) -> int:
+    number = int(word)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
+    return number
