@@ -51,3 +51,8 @@ def start_logging(level: str, secrets: Iterable[str] = ()) -> None:
     stream.addFilter(_redact)
     logging.basicConfig(level=level, handlers=[stream], force=True)
     logging.captureWarnings(capture=True)
+
+
+def set_log_level(level: str) -> None:
+    """Log from this level up from now on."""
+    logging.getLogger().setLevel(level)

@@ -1,6 +1,6 @@
 """The daemon's side of the analyzer process: one request at a time, a hard deadline, replacement.
 
-Decides by the times it is given. What becomes of the job when its analyzer dies is the service's
+Decides by the times it is given. What becomes of the job when its analyzer dies is the analyst's
 business; this only tells that it died.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from edge.daemon.child import Child
-from edge.daemon.messages import EngineReady, Stop
+from edge.daemon.messages import EngineReady, SetLogLevel, Stop
 from edge.daemon.plans import AnalyzerPlan
 from edge.daemon.slot import Slot
 from edge.questions import AnalysisRequest, ModelInfo
@@ -78,8 +78,9 @@ class AnalyzerHost:
 
     def failed(self, error: str) -> None:
         """The model could not be loaded; the process ends by itself."""
+        if error != self.last_error:  # the next tries will most likely say the same
+            log.error("analyzer: %s", error)
         self.last_error = error
-        log.error("analyzer: %s", error)
 
     def done(self) -> None:
         """The request's answer has come."""
@@ -90,14 +91,17 @@ class AnalyzerHost:
         self._spent_ms.append(milliseconds)
 
     def gone(self, exitcode: int | None, now_mono_s: float) -> None:
-        """The process has ended: a new one is started later."""
-        self.state = "failed"
-        self.slot.gone(exitcode, now_mono_s)
+        """The process has ended: a new one is started later, or at once if this was asked for."""
+        self.state = "failed" if self.slot.gone(exitcode, now_mono_s) else "loading"
 
     def replace_plan(self, plan: AnalyzerPlan) -> None:
-        """Load another model, or the same with other settings: the process is replaced."""
-        self.plan = plan
-        self.slot.replace()
+        """Take another plan over; the process is replaced if the model or its settings differ."""
+        old, self.plan = self.plan, plan
+        if plan != old:
+            log.info("analyzer: settings changed; its process is replaced")
+            self.slot.replace()
+        elif plan.log_level != old.log_level and self.slot.child is not None:
+            self.slot.child.send(SetLogLevel(plan.log_level))
 
     def stop(self) -> None:
         """Ask the process to end and start no other."""

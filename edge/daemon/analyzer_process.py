@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import queue
+import sys
 import time
 
 from edge.daemon.child import (
@@ -17,10 +18,17 @@ from edge.daemon.child import (
     name_process,
     serve_commands,
 )
-from edge.daemon.messages import Analysed, AnalysisRefused, EngineFailed, EngineReady, Stop
+from edge.daemon.messages import (
+    Analysed,
+    AnalysisRefused,
+    EngineFailed,
+    EngineReady,
+    SetLogLevel,
+    Stop,
+)
 from edge.daemon.plans import AnalyzerPlan
 from edge.errors import AnalysisFailed, EdgeError
-from edge.logs import start_logging
+from edge.logs import set_log_level, start_logging
 from edge.questions import AnalysisRequest
 from edge.vlm.engine import Engine, open_tested_engine
 
@@ -35,6 +43,16 @@ def run_analyzer(pipe: ParentConnection, plan: AnalyzerPlan) -> None:
     os.nice(plan.nice)
     requests: queue.SimpleQueue[object] = queue.SimpleQueue()
     serve_commands(pipe, requests.put)
+    try:
+        _serve(pipe, plan, requests)
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # the daemon is gone
+    except Exception:
+        log.exception("the analyzer process failed")
+        sys.exit(1)  # not raised on: multiprocessing would print it again, secrets and all
+
+
+def _serve(pipe: ParentConnection, plan: AnalyzerPlan, requests: queue.SimpleQueue[object]) -> None:
     started = time.monotonic()
     try:
         engine = open_tested_engine(plan.engine)
@@ -44,8 +62,11 @@ def run_analyzer(pipe: ParentConnection, plan: AnalyzerPlan) -> None:
     with engine:
         pipe.send(EngineReady(engine.info, time.monotonic() - started))
         while not isinstance(request := requests.get(), Stop):
-            if isinstance(request, AnalysisRequest):
-                pipe.send(_analyse(engine, request))
+            match request:
+                case AnalysisRequest():
+                    pipe.send(_analyse(engine, request))
+                case SetLogLevel(level):
+                    set_log_level(level)
 
 
 def _analyse(engine: Engine, request: AnalysisRequest) -> Analysed | AnalysisRefused:

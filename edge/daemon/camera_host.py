@@ -38,6 +38,7 @@ class CameraHost:
         self.frames = 0  # received since the daemon started
         self.reconnects = 0
         self.stall_timeout_s = stall_timeout_s
+        self._is_enabled = True
         self._heard_mono_s = 0.0
         self._frame_mono_s: float | None = None
         self._frames_before = 0  # of this camera's earlier processes
@@ -51,19 +52,21 @@ class CameraHost:
     @property
     def is_enabled(self) -> bool:
         """Whether the camera is to run."""
-        return self.status.state != "disabled"
+        return self._is_enabled
 
     def check(self, now_mono_s: float) -> None:
         """Start the process when it is due; kill one that has been silent for too long."""
         if self.slot.start_if_due(now_mono_s):
             self._heard_mono_s = now_mono_s
             self._frames_before = self.frames
+            self.status = CameraStatus("starting")
             return
         silent_s = now_mono_s - self._heard_mono_s
         if self.slot.child is not None and silent_s > self.stall_timeout_s and self.slot.kill():
-            self.last_error = f"no sign of life for {silent_s:.0f} s; its process is replaced"
-            self.status = CameraStatus("stalled", self.last_error)
+            self.last_error = f"no sign of life for {silent_s:.0f} s; its process is killed"
             log.warning("%s: %s", self.name, self.last_error)
+            if self.is_enabled:
+                self.status = CameraStatus("stalled", self.last_error)
 
     def heard(self, now_mono_s: float) -> None:
         """A message has come from the process."""
@@ -80,7 +83,9 @@ class CameraHost:
             self._rate.popleft()
 
     def changed(self, status: CameraStatus) -> None:
-        """Take over a new state of the source."""
+        """Take over a new state of the source; what a disabled camera still says is ignored."""
+        if not self.is_enabled:
+            return
         if status.state == "offline" and self.status.state == "online":
             self.reconnects += 1
         if status.error:
@@ -93,25 +98,28 @@ class CameraHost:
         if self.status.state == "ended":
             self.slot.rest()
         delay_s = self.slot.gone(exitcode, now_mono_s)
-        if delay_s is not None and self.status.state != "stalled":
+        if delay_s == 0:  # it was asked to end
+            self.status = CameraStatus("starting")
+        elif delay_s is not None and self.status.state != "stalled":
             self.last_error = f"camera process ended ({describe_exit(exitcode)})"
             self.status = CameraStatus("offline", self.last_error, delay_s)
 
-    def replace_plan(self, plan: CameraPlan, stall_timeout_s: float) -> None:
+    def replace_plan(self, plan: CameraPlan) -> None:
         """Run with another plan from now on: the process is ended and started anew."""
         self.plan = plan
-        self.stall_timeout_s = stall_timeout_s
         if self.is_enabled:
             self.slot.replace()
 
     def disable(self) -> None:
         """End the process and start no other until `enable`."""
+        self._is_enabled = False
         self.status = CameraStatus("disabled")
         self.stop()
 
     def enable(self) -> None:
         """Let it run again."""
         if not self.is_enabled:
+            self._is_enabled = True
             self.status = CameraStatus("starting")
             self.slot.resume()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import queue
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -24,6 +25,7 @@ from edge.daemon.messages import (
     Heartbeat,
     KeyframeTaken,
     MotionChanged,
+    SetLogLevel,
     SetSensitivity,
     Stop,
     TakeKeyframe,
@@ -31,7 +33,7 @@ from edge.daemon.messages import (
 from edge.daemon.openers import openers_for
 from edge.daemon.plans import CameraPlan
 from edge.frames import Frame
-from edge.logs import start_logging
+from edge.logs import set_log_level, start_logging
 from edge.sampler.sampler import Sampler
 
 log = logging.getLogger(__name__)
@@ -52,7 +54,7 @@ def run_camera(pipe: ParentConnection, plan: CameraPlan) -> None:
         pass  # the daemon is gone
     except Exception:
         log.exception("%s: the camera process failed", plan.camera)
-        raise
+        sys.exit(1)  # not raised on: multiprocessing would print it again, secrets and all
 
 
 class _CameraLoop:
@@ -71,9 +73,13 @@ class _CameraLoop:
 
     def take_command(self, command: object) -> None:
         """Called in the commands thread."""
-        if isinstance(command, Stop):
-            self._stop.set()
-        self._commands.put(command)
+        match command:
+            case Stop():
+                self._stop.set()
+            case SetLogLevel(level):
+                set_log_level(level)
+            case _:
+                self._commands.put(command)
 
     def run(self) -> None:
         """Until told to stop or the source has ended."""

@@ -18,6 +18,7 @@ from edge.daemon.messages import (
     Heartbeat,
     KeyframeTaken,
     MotionChanged,
+    SetLogLevel,
     SetSensitivity,
     TakeKeyframe,
 )
@@ -30,6 +31,7 @@ from edge.store.database import Store
 log = logging.getLogger(__name__)
 
 TAKE_WITHIN_S = 10.0  # a camera that delivers gives a keyframe within one frame
+MAX_WANTED = 32  # keyframes asked for and not there yet; a picture crosses the pipe for each
 
 Taken = Callable[[Keyframe | None], None]  # None: the camera gave none in time
 
@@ -79,15 +81,21 @@ class Cameras:
                 self._replan(host, plan, stall_s)
                 if not camera.enabled:
                     host.disable()
+                    self._on_lost(name)
                 elif settings.get("enabled", True):
                     host.enable()
         self.announce()
 
     def _replan(self, host: CameraHost, plan: CameraPlan, stall_s: float) -> None:
+        host.stall_timeout_s = stall_s
         if plan != host.plan:
             log.info("%s: settings changed; its process is replaced", host.name)
-            host.replace_plan(plan, stall_s)
+            host.replace_plan(plan)
             self._on_lost(host.name)
+        elif plan.log_level != host.plan.log_level:
+            host.plan = plan
+            if host.slot.child is not None:
+                host.slot.child.send(SetLogLevel(plan.log_level))
 
     def _remove(self, name: str) -> None:
         log.info("%s: removed from the configuration", name)
@@ -128,14 +136,14 @@ class Cameras:
             case CameraStatus():
                 self._log_change(host, message)
                 host.changed(message)
-                self.announcer.camera(name, message.state)
+                self.announcer.camera(name, host.status.state)
             case MotionChanged(moving):
                 host.moving = moving
                 self.announcer.motion(name, moving=moving)
             case KeyframeTaken(keyframe, token) if token:
                 if wanted := self._wanted.pop(token, None):
-                    wanted.taken(keyframe)
-            case KeyframeTaken(keyframe):
+                    wanted.taken(keyframe if host.is_enabled else None)
+            case KeyframeTaken(keyframe) if host.is_enabled:
                 self._on_keyframe(keyframe)
 
     def gone(self, name: str, generation: int, exitcode: int | None, now_mono_s: float) -> None:
@@ -149,7 +157,8 @@ class Cameras:
     def take(self, camera: str, now_mono_s: float, taken: Taken) -> None:
         """Ask a camera for its next frame as a keyframe; `taken` is called exactly once."""
         host = self.hosts.get(camera)
-        if host is None or host.slot.child is None:
+        is_possible = len(self._wanted) < MAX_WANTED
+        if host is None or not host.is_enabled or host.slot.child is None or not is_possible:
             taken(None)
             return
         self._num_wanted += 1
@@ -181,9 +190,11 @@ class Cameras:
         self._announce_settings(host)
 
     def stop(self) -> None:
-        """Ask every process to end."""
+        """Ask every process to end; keyframes that were asked for do not come any more."""
         for host in self.hosts.values():
             host.stop()
+        while self._wanted:
+            self._wanted.popitem()[1].taken(None)
 
     def _spawn(self, plan: CameraPlan, generation: int) -> Child:
         return Child(plan.camera, generation, camera_body, (plan,), self._inbox)
@@ -196,6 +207,8 @@ class Cameras:
     def _log_change(self, host: CameraHost, status: CameraStatus) -> None:
         """One line when the state changes; repeated trouble of the same kind is not repeated."""
         if (status.state, status.error) == (host.status.state, host.status.error):
+            return
+        if not host.is_enabled:
             return
         if status.error:
             log.warning("%s: %s: %s", host.name, status.state, status.error)

@@ -12,7 +12,6 @@ import contextlib
 import logging
 import multiprocessing
 import os
-import pickle
 import queue
 import signal
 import threading
@@ -30,7 +29,7 @@ ParentConnection: TypeAlias = "Connection[Any, Any]"  # generic for mypy alone
 
 @dataclass(frozen=True, slots=True)
 class FromChild:
-    """A message of a child; `generation` tells a replaced child's late messages apart."""
+    """A message of a child; `generation` is the child's own and tells late messages apart."""
 
     name: str
     generation: int
@@ -48,9 +47,11 @@ class ChildGone:
 
 Inbox = queue.Queue[object]
 
+END_AFTER_PIPE_S = 5.0  # a process that closed its pipe and lives on this long is killed
+
 
 class Child:
-    """A running child process. Made by `spawn`; ends with `stop` or `kill`."""
+    """A running child process. Ends by itself when it is told to, or with `kill`."""
 
     def __init__(
         self,
@@ -93,14 +94,18 @@ class Child:
         return self._process.exitcode is not None
 
     def _read(self) -> None:
-        while True:
-            try:
+        """Thread body: whatever ends the reading, the process is ended and ChildGone told."""
+        try:
+            while True:
                 message = self._pipe.recv()
-            except (EOFError, OSError, pickle.UnpicklingError):
-                break
-            self._inbox.put(FromChild(self.name, self.generation, message))
-        self._process.join(5.0)
-        if self._process.exitcode is None:  # closed its pipe but lives on
+                self._inbox.put(FromChild(self.name, self.generation, message))
+        except (EOFError, OSError):
+            pass  # the process has ended, or closed its pipe
+        except Exception:  # half a message, or one that is none
+            log.exception("%s: its process said what cannot be read; it is ended", self.name)
+            self._process.kill()
+        self._process.join(END_AFTER_PIPE_S)
+        if self._process.exitcode is None:
             self._process.kill()
             self._process.join()
         self._outgoing.put(None)
@@ -112,6 +117,15 @@ class Child:
                 self._pipe.send(message)
             except OSError:  # the reader thread reports the end of the child
                 return
+
+
+def kill_all_children() -> None:
+    """SIGKILL every child process that still lives, whoever started it.
+
+    At the exit multiprocessing waits for its children for ever, and ours ignore its SIGTERM.
+    """
+    for process in multiprocessing.active_children():
+        process.kill()
 
 
 def leave_signals_to_the_daemon() -> None:

@@ -1,4 +1,4 @@
-"""Job: a keyframe or a user's question waiting for the analyzer. Made by the service, queued by the
+"""Job: a keyframe or a user's question waiting for the analyzer. Made by the analyst, queued by the
 scheduler, carried out by the analyzer process.
 """
 

@@ -57,6 +57,13 @@ class SetSensitivity:
 
 
 @dataclass(frozen=True, slots=True)
+class SetLogLevel:
+    """To any child: a level's name such as "INFO"."""
+
+    level: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """To any child: end cleanly now."""
 

@@ -6,7 +6,7 @@ of FFmpeg and OpenVINO.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edge.capture.settings import SourceSettings
 from edge.daemon.child import ParentConnection
@@ -20,7 +20,7 @@ class CameraPlan:
 
     source: SourceSettings
     sampler: SamplerSettings
-    log_level: str = "INFO"
+    log_level: str = field(default="INFO", compare=False)  # changed by SetLogLevel
 
     @property
     def camera(self) -> str:
@@ -34,7 +34,7 @@ class AnalyzerPlan:
 
     engine: EngineSettings
     nice: int = 10
-    log_level: str = "INFO"
+    log_level: str = field(default="INFO", compare=False)  # changed by SetLogLevel
 
 
 def camera_body(pipe: ParentConnection, plan: CameraPlan) -> None:

@@ -6,6 +6,7 @@ what its death means is its owner's business.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import random
 from collections.abc import Callable
@@ -14,6 +15,10 @@ from edge.capture.backoff import Backoff
 from edge.daemon.child import Child
 
 log = logging.getLogger(__name__)
+
+# One count for the whole daemon: a process is known by its number alone, so that a camera which is
+# removed and added again, or is called "analyzer", is not taken for another's process.
+_generations = itertools.count(1)
 
 HEALTHY_AFTER_S = 60.0  # a process that lived this long starts again with the shortest delay
 
@@ -28,11 +33,12 @@ class Slot:
         self.restarts = 0
         self.child: Child | None = None
         self._spawn = spawn
-        self._generation = 0
+        self._generation = 0  # of the newest process; no other process of the daemon has it
         self._backoff = Backoff(random.random)
         self._start_at_mono_s: float | None = 0.0  # None: is not to run
         self._started_mono_s = 0.0
         self._killed = False
+        self._is_asked_to_end = False
 
     def is_current(self, generation: int) -> bool:
         """Whether a message comes from the process that runs now."""
@@ -44,10 +50,11 @@ class Slot:
             return False
         if now_mono_s < self._start_at_mono_s:
             return False
-        self._generation += 1
+        self._generation = next(_generations)
         self.child = self._spawn(self._generation)
         self._started_mono_s = now_mono_s
         self._killed = False
+        self._is_asked_to_end = False
         return True
 
     def kill(self) -> bool:
@@ -59,10 +66,15 @@ class Slot:
         return True
 
     def gone(self, exitcode: int | None, now_mono_s: float) -> float | None:
-        """The process has ended; the delay until the next one, None if there is to be none."""
+        """The process has ended; the delay until the next one, None if there is to be none.
+
+        No delay, and no failure, is an end that was asked for.
+        """
         self.child = None
         if self._start_at_mono_s is None:
             return None
+        if self._is_asked_to_end:
+            return 0.0
         if now_mono_s - self._started_mono_s > HEALTHY_AFTER_S:
             self._backoff = Backoff(random.random)
         delay_s = self._backoff.failed()
@@ -79,11 +91,13 @@ class Slot:
     def replace(self) -> None:
         """End the process; `start_if_due` starts the next one after its end has been reported."""
         self._start_at_mono_s = 0.0
+        self._is_asked_to_end = True
         self.kill()
 
     def rest(self) -> None:
-        """Start no other process until `resume`; the running one goes on."""
+        """Start no other process until `resume`. The running one is to be asked to end."""
         self._start_at_mono_s = None
+        self._is_asked_to_end = True
 
     def resume(self) -> None:
         """Start processes again."""

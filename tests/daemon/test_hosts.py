@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from edge.capture.settings import SourceSettings
 from edge.daemon.analyzer_host import DEADLINE_MARGIN_S, LOAD_DEADLINE_S, AnalyzerHost
 from edge.daemon.camera_host import CameraHost
-from edge.daemon.messages import CameraStatus, EngineReady, Heartbeat, Stop
+from edge.daemon.messages import CameraStatus, EngineReady, Heartbeat, SetLogLevel, Stop
 from edge.daemon.plans import AnalyzerPlan, CameraPlan
 from edge.questions import AnalysisRequest, ModelInfo
 from edge.sampler.settings import SamplerSettings
@@ -53,8 +54,9 @@ def test_a_silent_camera_is_killed_once_and_started_anew() -> None:
     host.check(22)
     assert len(nursery.children) == 2
     assert host.slot.restarts == 1
-    assert not host.slot.is_current(1)
-    assert host.slot.is_current(2)
+    first, second = nursery.children
+    assert not host.slot.is_current(first.generation)
+    assert host.slot.is_current(second.generation)
 
 
 def test_back_off_grows_and_starts_over_after_a_healthy_run() -> None:
@@ -100,6 +102,74 @@ def test_the_end_of_a_recording_is_not_a_failure() -> None:
     host.check(1000)
     assert len(nursery.children) == 1
     assert host.slot.restarts == 0
+
+
+def test_a_process_that_was_asked_to_end_has_not_failed() -> None:
+    host, nursery = make_camera()
+    host.check(0)
+    host.changed(CameraStatus("online"))
+    host.replace_plan(replace(PLAN, sampler=replace(PLAN.sampler, sensitivity=0.9)))
+    assert nursery.newest.killed
+    host.gone(-9, 1)
+    assert host.status == CameraStatus("starting")
+    assert (host.last_error, host.slot.restarts) == ("", 0)
+    host.check(1)
+    assert len(nursery.children) == 2, "no back-off"
+
+
+def test_a_recording_that_is_replaced_is_no_recording_any_more() -> None:
+    host, nursery = make_camera()
+    host.check(0)
+    host.changed(CameraStatus("ended"))
+    host.gone(0, 1)
+    host.slot.resume()  # as a reload with another source does
+    host.check(2)
+    host.gone(1, 3)  # dies before it has said anything
+    host.check(10)
+    assert len(nursery.children) == 3
+
+
+def test_what_a_disabled_camera_still_says_does_not_enable_it() -> None:
+    host, nursery = make_camera()
+    host.check(0)
+    host.disable()
+    host.changed(CameraStatus("online"))  # it was opening its stream
+    assert not host.is_enabled
+    host.check(100)  # and then it hangs
+    assert nursery.newest.killed
+    assert host.status.state == "disabled"
+    host.gone(-9, 101)
+    host.enable()
+    host.check(102)
+    assert len(nursery.children) == 2
+
+
+def test_no_two_processes_have_the_same_generation() -> None:
+    first, first_nursery = make_camera()
+    again, again_nursery = make_camera()
+    first.check(0)
+    again.check(0)
+    assert not again.slot.is_current(first_nursery.newest.generation)
+    assert again.slot.is_current(again_nursery.newest.generation)
+
+
+def test_another_log_level_does_not_replace_a_process() -> None:
+    host, nursery = make_analyzer()
+    host.replace_plan(replace(host.plan, log_level="DEBUG"))
+    assert nursery.newest.sent == [SetLogLevel("DEBUG")]
+    assert not nursery.newest.killed
+    host.replace_plan(replace(host.plan, nice=0))
+    assert nursery.newest.killed
+
+
+def test_the_same_failure_to_load_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    host, _ = make_analyzer()
+    for error in ("no such file", "no such file", "another"):
+        host.failed(error)
+    assert [r.getMessage() for r in caplog.records if r.levelname == "ERROR"] == [
+        "analyzer: no such file",
+        "analyzer: another",
+    ]
 
 
 def test_disabled_means_no_process() -> None:
