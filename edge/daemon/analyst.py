@@ -119,7 +119,11 @@ class Analyst:
         now = self._clock()
         for job in self.scheduler.drop_stale(now):
             waited = now - job.offered_mono_s
-            self._end_unanalysed(job, "stale", f"waited {waited:.0f} s for the analyzer")
+            reason = f"waited {waited:.0f} s for the analyzer"
+            if job.is_user:
+                self._replies.pop(job.id)(None, reason)
+            else:
+                self._end_unanalysed(job, "stale", reason)
         running = self.scheduler.running
         if not self.host.is_ready:
             if running is not None and self.host.state != "busy":
@@ -160,7 +164,9 @@ class Analyst:
             self._end_unanalysed(job, "stale", DISABLED)
 
     def stop(self, cameras: list[str]) -> None:
-        """The daemon ends: so do all findings that are still open."""
+        """The daemon ends: so do all findings that are still open, and every user is answered."""
+        for job in self.scheduler.forget_users():
+            self._replies.pop(job.id)(None, STOPPED)
         if self.scheduler.running is not None:
             self._finish("failed", STOPPED)
         for camera in cameras:

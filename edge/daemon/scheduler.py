@@ -1,6 +1,6 @@
 """Which job the analyzer does next, which ones give way, and an exact account of all of them.
 
-Pure: time is an argument, nothing here touches a process or a file. The service offers jobs, takes
+Pure: time is an argument, nothing here touches a process or a file. The analyst offers jobs, takes
 the next one when the analyzer is free and reports how it ended. At all times, for every camera:
 
     keyframes = analysed + reused + superseded + stale + failed + waiting
@@ -26,6 +26,7 @@ Outcome = Literal["analysed", "reused", "failed"]
 WAITING_SLOTS = 2
 MAX_USER_JOBS = 8
 STALE_AFTER_S = 30.0
+USER_STALE_AFTER_S = 120.0  # a person waits even for a model that is being loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,10 @@ class Scheduler:
         return True
 
     def drop_stale(self, now_mono_s: float) -> list[Job]:
-        """Remove and return the keyframes that have waited for too long."""
+        """Remove and return the jobs that have waited for too long, users' questions among them."""
         dropped = []
+        while self._user and now_mono_s - self._user[0].offered_mono_s > USER_STALE_AFTER_S:
+            dropped.append(self._user.popleft())
         for camera, slots in self._slots.items():
             for job in list(slots):
                 if now_mono_s - job.offered_mono_s > self._stale_after_s:
@@ -150,6 +153,12 @@ class Scheduler:
         dropped = self._slots.pop(camera, [])
         if dropped:
             self._count(camera, waiting=-len(dropped), stale=len(dropped))
+        return dropped
+
+    def forget_users(self) -> list[Job]:
+        """Remove all users' questions that wait."""
+        dropped = list(self._user)
+        self._user.clear()
         return dropped
 
     def counts(self, camera: str) -> KeyframeCounts:

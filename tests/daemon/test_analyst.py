@@ -242,6 +242,19 @@ def test_a_user_is_told_of_failure(bench: Bench) -> None:
     assert replies == ["no memory"]
 
 
+def test_waiting_users_are_told_of_the_end_and_of_waiting_in_vain(bench: Bench) -> None:
+    replies: list[str] = []
+    bench.take()
+    for name in ("u1", "u2"):
+        bench.analyst.ask(name, make_keyframe(), text(name, "?"), lambda _, e: replies.append(e))
+        bench.now += 61
+    bench.analyst.step()
+    assert replies == ["waited 122 s for the analyzer"]
+    bench.analyst.stop(["porch"])
+    assert replies[1:] == ["the daemon was stopped before its analysis"]
+    assert bench.analyst.scheduler.num_waiting == 0
+
+
 def test_stopping_ends_every_finding(bench: Bench) -> None:
     ids = [bench.take(), bench.take(boxes=(RIGHT,))]
     bench.analyst.stop(["porch"])
