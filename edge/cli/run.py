@@ -71,5 +71,11 @@ def serve(path: Path) -> int:
             save_last_good(path, config.store.folder)
         except EdgeError as error:
             log.warning("%s", error)
-    Daemon(loaded, path, model_dir, store).run()
+    try:
+        Daemon(loaded, path, model_dir, store).run()
+    except EdgeError:
+        raise
+    except Exception:  # a fault of ours: into the log, where secrets are masked
+        log.exception("the daemon failed")
+        return 1
     return 0

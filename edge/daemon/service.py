@@ -1,7 +1,7 @@
 """The daemon's main process: one inbox, one loop, and the parts it wires together.
 
     while running:
-        take the next message from the inbox (cameras, analyzer, MQTT commands)
+        take the messages from the inbox (cameras, analyzer, MQTT commands)
         every quarter of a second: check the children, the queue, the rules, the disk
 
 It computes nothing itself and must never block: pictures are looked at in the cameras' processes
@@ -18,50 +18,43 @@ and the analyzer's, JPEGs are written by the disk thread, the broker is the publ
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import queue
 import signal
 import time
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import FrameType
 
-from edge import __version__
 from edge.config.last_good import save_last_good
 from edge.config.load import LoadedConfig, load_config
-from edge.config.models import Config
 from edge.daemon.analyst import Analyst, model_report
 from edge.daemon.analyzer_host import AnalyzerHost
 from edge.daemon.announcer import Announcer
 from edge.daemon.cameras import Cameras
-from edge.daemon.child import Child, ChildGone, FromChild, Inbox
+from edge.daemon.child import Child, ChildGone, FromChild, Inbox, kill_all_children
 from edge.daemon.commands import Commands
 from edge.daemon.disk import DiskThread
+from edge.daemon.introduction import announce_discovery, announce_info
 from edge.daemon.messages import EngineReady
 from edge.daemon.notify import Notifier, watchdog_interval_s
 from edge.daemon.plans import AnalyzerPlan, analyzer_body
 from edge.daemon.reporter import Reporter
+from edge.daemon.rule_keeper import RuleKeeper
 from edge.daemon.stats import build_stats, outbox_stats, resident_mb
 from edge.daemon.wiring import (
     analyzer_plan,
-    build_rules,
-    camera_zones,
-    discovery_documents,
     mqtt_settings,
     store_settings,
 )
 from edge.errors import EdgeError, StoreError
-from edge.findings import Info, Stats
+from edge.findings import Stats
 from edge.frames import Keyframe
 from edge.hub.places import find_model
-from edge.logs import hide_in_log
+from edge.logs import hide_in_log, set_log_level
 from edge.mqtt.commands import Command
 from edge.mqtt.publisher import Publisher
-from edge.rules.book import RuleBook, RuleChange, Settlement
-from edge.rules.state import Moment
 from edge.store.database import Store
 
 log = logging.getLogger(__name__)
@@ -71,9 +64,9 @@ TICK_S = 0.25
 SLOW_TICK_S = 1.0
 STATS_S = 60.0
 CHILD_END_S = 3.0  # for all children together, after they were asked to end
-BROKER_END_S = 4.0
-RULE_STATES = "rules"  # the store's key of the saved rule states
-DISCOVERY_TOLD = "discovery"  # and of what Home Assistant was told
+DISK_END_S = 1.0  # for the snapshots that wait
+BROKER_END_S = 3.0  # for the last acknowledgements; closing the connection comes on top
+BROKER_CHANGE_S = 1.0  # the same at a reload, when the main loop waits for it
 
 
 class Daemon:
@@ -89,17 +82,16 @@ class Daemon:
         self._stop_signal = ""
         self._reload_wanted = False
         self._slow_mono_s = self._stats_mono_s = self._fed_mono_s = float("-inf")
-        self._rules_changed = False
         self.publisher = self._build_publisher()
         self._announcer = Announcer(self.publisher)
         self._reporter = Reporter(self._config.node, store, self.publisher)
         self._disk = DiskThread(store)
-        self._rules = RuleBook(build_rules(self._config), camera_zones(self._config))
+        self._rules = RuleKeeper(self._config, store, self._announcer)
         self._analyst = Analyst(
             host=AnalyzerHost(analyzer_plan(self._config, model_dir), self._spawn_analyzer),
             reporter=self._reporter,
-            rules=self._rules,
-            on_settled=self._on_settled,
+            rules=self._rules.book,
+            on_settled=self._rules.settled,
             deadline_s=self._config.vlm.deadline_s,
         )
         self._cameras = Cameras(
@@ -121,10 +113,10 @@ class Daemon:
         """Serve until SIGTERM or SIGINT; returns the signal's name. Children are gone after it."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._on_signal)
-        self._start()
         try:
+            self._start()
             while not self._stop_signal:
-                self._handle_next()
+                self._handle_waiting()
                 self._tick(time.monotonic())
         finally:
             self._shut_down()
@@ -140,7 +132,7 @@ class Daemon:
         abandoned = self._reporter.end_abandoned()
         if abandoned:
             log.warning("%d findings of the last run were not finished; they are ended", abandoned)
-        self._restore_rules()
+        self._rules.restore()
         self._cameras.apply(self._config)
         self.publisher.start()
         self._announce_all()
@@ -151,16 +143,25 @@ class Daemon:
     def _shut_down(self) -> None:
         log.info("stopping")
         self._notifier.stopping()
-        self._analyst.stop(list(self._cameras.hosts))
-        self._cameras.stop()
-        self._analyst.host.stop()
-        self._end_children()
+        try:
+            self._cameras.stop()
+            self._analyst.host.stop()
+            self._analyst.stop(list(self._cameras.hosts))
+        finally:
+            self._end_children()
         self._reporter.flush()
-        self._save_rules()
-        self._disk.stop()
+        if self._reporter.num_unwritten:
+            lost = self._reporter.num_unwritten
+            log.error("%d messages about findings could not be written and are lost", lost)
+        self._rules.save()
+        if not self._disk.stop(DISK_END_S):
+            log.warning("the disk is slow; the last snapshots are not kept")
         if not self.publisher.stop(BROKER_END_S):
-            log.warning("the broker did not acknowledge the last messages; they are kept")
-        self._store.close()
+            log.warning("the broker was not told of the end; unsent findings go out next time")
+        try:
+            self._store.close()
+        except StoreError as error:
+            log.error("%s", error)
         log.info("stopped")
 
     def _end_children(self) -> None:
@@ -169,12 +170,11 @@ class Daemon:
         running = [slot.child for slot in slots if slot.child is not None]
         until = time.monotonic() + CHILD_END_S
         while running and time.monotonic() < until:
-            with contextlib.suppress(queue.Empty):
-                self._inbox.get(timeout=0.05)
+            self._next_message(0.05)
             running = [child for child in running if not child.join(0)]
         for child in running:
             log.warning("%s: process did not end by itself; killed", child.name)
-            child.kill()
+        kill_all_children()
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGHUP:
@@ -184,23 +184,37 @@ class Daemon:
 
     # The loop
 
-    def _handle_next(self) -> None:
+    def _next_message(self, timeout_s: float) -> object | None:
+        """What came in first, None if nothing has within `timeout_s`."""
         try:
-            message = self._inbox.get(timeout=TICK_S)
+            return self._inbox.get(timeout=timeout_s)
         except queue.Empty:
-            return
-        now = time.monotonic()
+            return None
+
+    def _handle_waiting(self) -> None:
+        """Wait for a message, then take all that wait.
+
+        All of them, because the checks that follow must not find a camera silent whose heartbeat
+        waits here, after the disk or a reload has held this loop up.
+        """
+        message = self._next_message(TICK_S)
+        for _ in range(INBOX_BOUND):
+            if message is None or self._stop_signal:
+                return
+            self._handle(message, time.monotonic())
+            message = None if self._inbox.empty() else self._next_message(0)
+
+    def _handle(self, message: object, now: float) -> None:
+        is_analyzer = self._analyst.host.slot.is_current
         match message:
-            case FromChild("analyzer", generation, words):
-                if self._analyst.host.slot.is_current(generation):
-                    self._analyst.heard(words)
-                    if isinstance(words, EngineReady):
-                        self._announce_info()
+            case FromChild(generation=generation, message=words) if is_analyzer(generation):
+                self._analyst.heard(words)
+                if isinstance(words, EngineReady):
+                    self._announce_info()
+            case ChildGone(generation=generation, exitcode=exitcode) if is_analyzer(generation):
+                self._analyst.analyzer_gone(exitcode)
             case FromChild(name, generation, words):
                 self._cameras.heard(name, generation, words, now)
-            case ChildGone("analyzer", generation, exitcode):
-                if self._analyst.host.slot.is_current(generation):
-                    self._analyst.analyzer_gone(exitcode)
             case ChildGone(name, generation, exitcode):
                 self._cameras.gone(name, generation, exitcode, now)
             case _:
@@ -214,72 +228,78 @@ class Daemon:
             return
         self._slow_mono_s = now
         self._reporter.flush()
-        self._on_rule_changes(self._rules.tick(self._moment()))
-        if self._rules_changed:
-            self._save_rules()
+        for camera in self._rules.tick():  # have a keyframe show what it looks like now
+            self._commands.analyze(camera, now)
+        self._rules.save()
         if self._reload_wanted:
             self._reload_wanted = False
             self._reload()
         if now - self._stats_mono_s >= STATS_S:
             self._stats_mono_s = now
-            self._announcer.stats(self.stats())
+            self._announce_stats()
             self._disk.clear_old()
         self._feed_watchdog(now)
 
     def _feed_watchdog(self, now: float) -> None:
-        """Alive means: this loop turns, and the publisher's threads run."""
+        """Alive means: this loop turns, and the threads of publisher and disk run."""
         interval_s = watchdog_interval_s() or STATS_S
         if now - self._fed_mono_s < min(interval_s, 10.0):
             return
         self._fed_mono_s = now
-        if self.publisher.is_alive():
-            self._notifier.alive(self._status())
-        else:
-            log.critical("a publisher thread has died; the watchdog is not fed any more")
+        for part, is_alive in (
+            ("publisher", self.publisher.is_alive),
+            ("disk", self._disk.is_alive),
+        ):
+            if not is_alive():
+                log.critical("a %s thread has died; the watchdog is not fed any more", part)
+                return
+        self._notifier.alive(self._status())
 
     def _reload(self) -> None:
         """Read the file again; a broken one changes nothing, loudly."""
         self._notifier.reloading()
         try:
             self._apply(load_config(self._path, tolerant=True))
-            save_last_good(self._path, self._config.store.folder)
         except EdgeError as error:
             log.error("%s", error)
-            log.error("the reload of %s is not complete, see above", self._path)
+            log.error("%s cannot be used; everything goes on as before", self._path)
         else:
-            log.info("%s was read again", self._path)
+            log.info("%s was read again: %s", self._path, self._status())
+            self._save_last_good()
         self._notifier.ready(self._status())
 
     def _apply(self, loaded: LoadedConfig) -> None:
         """Take a new configuration over; raises before anything is changed."""
+        hide_in_log(loaded.secrets)
         old, new = self._config, loaded.config
         model_dir = find_model(new.vlm.model)
         broker = mqtt_settings(new)
         if store_settings(new) != store_settings(old):
             log.warning("changes to the store take effect at the next start")
-        gone = _rule_places(old) - _rule_places(new)
         self._config = new
         log_omissions(loaded)
-        hide_in_log(loaded.secrets)
+        set_log_level(new.log.level.upper())
         if broker != mqtt_settings(old):
             self._change_broker()
         self.publisher.set_cameras(new.cameras)
-        self._rules.replace_rules(build_rules(new), camera_zones(new))
-        for camera, rule in gone:
-            self._announcer.forget_rule(camera, rule)
-        plan = analyzer_plan(new, model_dir)
-        if plan != self._analyst.host.plan:
-            self._analyst.host.replace_plan(plan)
+        self._rules.replace(new)
+        self._analyst.host.replace_plan(analyzer_plan(new, model_dir))
         self._analyst.deadline_s = new.vlm.deadline_s
         self._cameras.apply(new)
         self._announce_all()
 
+    def _save_last_good(self) -> None:
+        try:
+            save_last_good(self._path, self._config.store.folder)
+        except EdgeError as error:
+            log.warning("%s", error)
+
     def _change_broker(self) -> None:
         """Speak to another broker or with another name from now on; may block for seconds."""
-        self.publisher.stop(BROKER_END_S)
+        self.publisher.stop(BROKER_CHANGE_S)
         self.publisher = self._build_publisher()
         self._announcer = Announcer(self.publisher)
-        self._cameras.announcer = self._announcer
+        self._cameras.announcer = self._rules.announcer = self._announcer
         self._commands.publisher = self.publisher
         self._reporter.speak_through(self.publisher, self._config.node)
         self.publisher.start()
@@ -287,32 +307,13 @@ class Daemon:
     # What the parts report
 
     def _on_keyframe(self, keyframe: Keyframe) -> None:
-        wanted = self._config.cameras[keyframe.camera].snapshots.enabled
+        wanted = self._config.cameras[keyframe.camera].snapshots.enabled and self._disk.has_room
         finding = self._analyst.take_keyframe(keyframe, snapshot=wanted)
         if wanted:
             then = None
             if self._config.mqtt.snapshots:
                 then = partial(self._announcer.snapshot, keyframe.camera)
             self._disk.offer_snapshot(finding.id, keyframe.image, then)
-
-    def _on_settled(self, settlement: Settlement) -> None:
-        for verdict in settlement.verdicts:
-            self._announcer.rule(self._rules.attributes_of(verdict.rule, settlement.camera))
-            self._rules_changed = True
-        self._log_changes(settlement.changes)
-
-    def _on_rule_changes(self, changes: tuple[RuleChange, ...]) -> None:
-        """Time alone moved a state: tell it, and have a keyframe show what it looks like now."""
-        for change in changes:
-            self._announcer.rule(self._rules.attributes_of(change.rule.name, change.camera))
-            self._commands.analyze(change.camera, time.monotonic())
-            self._rules_changed = True
-        self._log_changes(changes)
-
-    def _log_changes(self, changes: tuple[RuleChange, ...]) -> None:
-        for change in changes:
-            word = change.transition.after
-            log.info("%s: rule %s is %s", change.camera, change.rule.name, word)
 
     def _on_command(self, command: Command) -> None:
         """Called in the publisher's thread."""
@@ -327,7 +328,9 @@ class Daemon:
         """How the box is doing now."""
         hosts = self._cameras.hosts
         pids = {"main": os.getpid()}
-        pids |= {h.name: h.slot.child.pid for h in hosts.values() if h.slot.child is not None}
+        pids |= {
+            f"camera {h.name}": h.slot.child.pid for h in hosts.values() if h.slot.child is not None
+        }
         if self._analyst.host.slot.child is not None:
             pids["analyzer"] = self._analyst.host.slot.child.pid
         now = time.monotonic()
@@ -352,52 +355,17 @@ class Daemon:
 
     def _announce_all(self) -> None:
         self._announce_info()
-        self._announce_discovery()
-        for attributes in self._rules.attributes():
-            self._announcer.rule(attributes)
-
-    def _announce_discovery(self) -> None:
-        """Tell Home Assistant what there is, and what an earlier run told and is gone."""
-        documents = discovery_documents(self._config, self.publisher.topics)
-        try:
-            told = self._store.load_state(DISCOVERY_TOLD) or {}
-            earlier = {topic: str(text).encode() for topic, text in told.items()}
-            self._announcer.discovery(documents, earlier)
-            self._store.save_state(
-                DISCOVERY_TOLD, {topic: text.decode() for topic, text in documents.items()}
-            )
-        except (StoreError, ValueError, KeyError, TypeError) as error:
-            log.warning("Home Assistant may keep entities that are gone: %s", error)
-            self._announcer.discovery(documents)
+        announce_discovery(self._announcer, self._config, self.publisher.topics, self._store)
+        self._rules.announce()
 
     def _announce_info(self) -> None:
-        self._announcer.info(
-            Info(
-                node=self._config.node,
-                version=__version__,
-                model=model_report(self._analyst.host.info),
-                cameras=list(self._config.cameras),
-                rules=list(self._config.rules),
-            )
-        )
+        announce_info(self._announcer, self._config, model_report(self._analyst.host.info))
 
-    def _moment(self) -> Moment:
-        return Moment(time.monotonic(), datetime.now(UTC))
-
-    def _restore_rules(self) -> None:
+    def _announce_stats(self) -> None:
         try:
-            saved = self._store.load_state(RULE_STATES)
-            if saved is not None:
-                self._rules.restore(saved, self._moment())
-        except (StoreError, ValueError) as error:
-            log.warning("rules begin with unknown states: %s", error)
-
-    def _save_rules(self) -> None:
-        try:
-            self._store.save_state(RULE_STATES, self._rules.snapshot(self._moment()))
-            self._rules_changed = False
+            self._announcer.stats(self.stats())
         except StoreError as error:
-            log.warning("rule states could not be saved: %s", error)
+            log.error("no statistics this time: %s", error)
 
     def _build_publisher(self) -> Publisher:
         return Publisher(
@@ -416,8 +384,3 @@ def log_omissions(loaded: LoadedConfig) -> None:
                 log.error("%s %s is left out: %s", kind, name, problem)
     for warning in loaded.warnings:
         log.warning("%s", warning)
-
-
-def _rule_places(config: Config) -> set[tuple[str, str]]:
-    """Every (camera, rule) pair that has a state."""
-    return {(camera, rule) for rule in config.rules for camera in config.cameras_of(rule)}
