@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from edge import questions
+from edge.calibration import MAX_TEMPERATURE, MIN_TEMPERATURE, Calibration
 from edge.condition import Condition, parse_condition
 from edge.config.block import Between, Block, one_of
 from edge.config.faults import Fault, refuse, show
@@ -81,6 +82,13 @@ class WhenConfig(Block):
     """Triggers: motion, scene, tamper, periodic, command. Others are only used for `every`."""
 
 
+class CalibrationConfig(Block):
+    """What `edge eval` found out about the model's probabilities for a rule."""
+
+    temperature: Annotated[float, Between(MIN_TEMPERATURE, MAX_TEMPERATURE)]
+    """Above 1: the model is too sure of its answers; below 1: not sure enough."""
+
+
 class RuleConfig(Block):
     """A question in one of five forms, and what becomes of the answers."""
 
@@ -118,6 +126,8 @@ class RuleConfig(Block):
     """Answers in a row that turn it off."""
     min_confidence: Annotated[float, Between(0.5, 1)] = 0.6
     """Answers less probable than this leave the state as it is."""
+    calibration: CalibrationConfig | None = None
+    """Makes the probabilities mean what they say; `edge eval` prints it."""
     for_s: Annotated[float, duration("0s", "30d")] = Field(default=0.0, alias="for")
     """How long the condition must hold before the rule turns on."""
     cooldown_s: Annotated[float, duration("0s", "30d")] = Field(default=0.0, alias="cooldown")
@@ -140,6 +150,9 @@ class RuleConfig(Block):
             except ValueError as error:
                 remedy = f"Write, for example, {SCHEDULE_EXAMPLE}."
                 faults.append(Fault(f"{error}.", remedy, ("schedule",)))
+        if self.calibration is not None and self.read is not None:
+            message = "`calibration` is not possible with `read`: a text has no options to weigh."
+            faults.append(Fault(message, "Remove it.", ("calibration",)))
         if faults:
             raise refuse(faults)
         return self
@@ -214,6 +227,11 @@ class RuleConfig(Block):
             return None
         question = self.question("rule")
         return parse_condition(question.kind, question.options, wanted)
+
+    @property
+    def fitted(self) -> Calibration | None:
+        """The calibration as the rules apply it; None for the model's own probabilities."""
+        return None if self.calibration is None else Calibration(self.calibration.temperature)
 
     @property
     def hours(self) -> Schedule | None:

@@ -167,6 +167,7 @@ def build_rules(config: Config) -> tuple[Rule, ...]:
             confirm=rule.confirm,
             clear=rule.clear,
             min_confidence=rule.min_confidence,
+            calibration=rule.fitted,
             for_s=rule.for_s,
             cooldown_s=rule.cooldown_s,
             schedule=rule.hours,

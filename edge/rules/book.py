@@ -208,7 +208,8 @@ class RuleBook:
     ) -> tuple[VerdictReport, Transition | None]:
         key = (rule.name, facts.camera)
         memory = self._memories[key]
-        verdict, read = read_verdict(rule, answer), answer.value[:MAX_TEXT_CHARS]
+        verdict = read_verdict(rule, answer)
+        answer, read = verdict.answer, answer.value[:MAX_TEXT_CHARS]
         state, transition = advance(rule, memory.state, verdict.word, facts.at)
         if state is not memory.state:  # else the keyframe is not newer than the last one
             memory = Memory(

@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from edge.calibration import Calibration
 from edge.condition import Condition
 from edge.frames import Trigger
 from edge.questions import Question
@@ -33,9 +34,10 @@ class Rule:
     tampered one when `every_s` have passed since it was last asked.
 
     `confirm` and `clear` are the answers in a row that turn it on and off, `min_confidence`
-    (0.5..1) what an answer needs to count, `for_s` how long the condition must hold before the
-    state goes on, `cooldown_s` the least time between two alerts. `describe` asks for a description
-    in words: with every keyframe, or when this keyframe turned the state on, or off again.
+    (0.5..1) what an answer needs to count, after `calibration` where there is one, `for_s` how long
+    the condition must hold before the state goes on, `cooldown_s` the least time between two
+    alerts. `describe` asks for a description in words: with every keyframe, or when this keyframe
+    turned the state on, or off again.
     Raises ValueError for values outside these bounds.
     """
 
@@ -49,6 +51,7 @@ class Rule:
     confirm: int = 1
     clear: int = 1
     min_confidence: float = 0.6
+    calibration: Calibration | None = None
     for_s: float = 0.0
     cooldown_s: float = 0.0
     schedule: Schedule | None = None

@@ -16,25 +16,34 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Yes, no or unsure, and the probability 0..1 that the rule's condition holds."""
+    """Yes, no or unsure, and the probability 0..1 that the rule's condition holds.
+
+    `answer` is the answer that was judged: the model's at the rule's calibration.
+    """
 
     word: VerdictWord
     probability: float
+    answer: Answer
 
 
 def read_verdict(rule: Rule, answer: Answer) -> Verdict:
-    """The verdict of `answer` for `rule`.
-
-    Yes if the condition's probability reaches `min_confidence`, no if that of its opposite does,
-    else unsure: also for an exact tie, for a probability that is not a number, and for a rule
-    without a condition.
-    """
+    """The verdict of `answer`, as the model gave it, for `rule`; unsure without a condition."""
+    if rule.calibration is not None:
+        answer = rule.calibration.apply_to(answer)
     if rule.condition is None:
-        return Verdict("unsure", answer.probability)
+        return Verdict("unsure", answer.probability, answer)
     probability = rule.condition.probability(answer)
-    needed = rule.min_confidence - _ROUNDING
+    return Verdict(judge(probability, rule.min_confidence), probability, answer)
+
+
+def judge(probability: float, min_confidence: float) -> VerdictWord:
+    """Yes if the condition's probability reaches `min_confidence`, no if that of its opposite does.
+
+    Else unsure: also for an exact tie, and for a probability that is not a number.
+    """
+    needed = min_confidence - _ROUNDING
     if probability >= needed and probability > 0.5:
-        return Verdict("yes", probability)
+        return "yes"
     if 1 - probability >= needed and probability < 0.5:
-        return Verdict("no", probability)
-    return Verdict("unsure", probability)
+        return "no"
+    return "unsure"

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from edge.calibration import Calibration
 from edge.findings import VerdictReport
 from edge.geometry import Polygon
 from edge.questions import MAX_QUESTIONS, MAX_TEXT_CHARS, Answer, text, yes_no
@@ -463,3 +464,10 @@ def test_bad_snapshots_change_nothing() -> None:
     with pytest.raises(ValueError, match="expected one of on, off, unknown"):
         fresh.restore(snapshot, moment(2))
     assert set(states(fresh).values()) == {"unknown"}
+
+
+def test_what_is_reported_is_the_calibrated_answer() -> None:
+    book = book_of(make_rule("parcel", calibration=Calibration(2.0)))
+    (verdict,) = settle(book, 0, parcel="yes").verdicts
+    assert verdict.probabilities == {"yes": 0.75, "no": 0.25}
+    assert verdict.probability == book.attributes_of("parcel", "porch").probability == 0.75

@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from edge.calibration import Calibration
 from edge.condition import parse_condition
 from edge.questions import count, text, yes_no
 from edge.rules.rule import Rule
@@ -69,6 +70,7 @@ def test_asking_only_every_so_often_needs_no_trigger() -> None:
         ({"confirm": 3, "clear": 2, "for_s": 5.0, "cooldown_s": 9.0, "severity": 2}, True),
         ({"schedule": parse_schedule("Mo-Fr"), "describe": "never", "every_s": 5.0}, True),
         ({"cameras": ("porch", "yard"), "min_confidence": 0.9}, True),
+        ({"calibration": Calibration(2.0)}, True),
         ({"alert": "no"}, False),
         ({"alert": None}, False),
         ({"zones": ("left",)}, False),

@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from edge.calibration import Calibration
 from edge.questions import Answer, choice, text
 from edge.rules.verdict import read_verdict
 from tests.support.rules import make_rule
@@ -74,3 +75,23 @@ def test_without_a_condition_nothing_is_judged() -> None:
     answer = Answer("parcel", "yes_no", "yes", 1.0, {"yes": 1.0, "no": 0.0})
     verdict = read_verdict(make_rule(alert=None), answer)
     assert (verdict.word, verdict.probability) == ("unsure", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("temperature", "word", "p_yes"), [(None, "yes", 0.9), (1.0, "yes", 0.9), (2.0, "unsure", 0.75)]
+)
+def test_the_calibrated_answer_is_judged(
+    temperature: float | None, word: str, p_yes: float
+) -> None:
+    calibration = None if temperature is None else Calibration(temperature)
+    rule = make_rule(min_confidence=0.8, calibration=calibration)
+    answer = Answer("parcel", "yes_no", "yes", 0.9, {"yes": 0.9, "no": 0.1})
+    verdict = read_verdict(rule, answer)
+    assert (verdict.word, verdict.probability) == (word, pytest.approx(p_yes))
+    assert verdict.answer.probability == pytest.approx(p_yes)
+
+
+def test_a_rule_without_a_condition_reports_the_calibrated_answer() -> None:
+    answer = Answer("parcel", "yes_no", "yes", 0.9, {"yes": 0.9, "no": 0.1})
+    verdict = read_verdict(make_rule(alert=None, calibration=Calibration(2.0)), answer)
+    assert (verdict.word, verdict.probability) == ("unsure", pytest.approx(0.75))
