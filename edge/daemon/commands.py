@@ -18,7 +18,7 @@ from edge.mqtt.commands import (
     SetSensitivity,
 )
 from edge.mqtt.publisher import Publisher
-from edge.questions import Answer, text
+from edge.questions import Answer, choice, text
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,11 @@ class Commands:
         self._num_asked += 1
         request_id = f"ask-{self._num_asked}"
         try:
-            question = text(request_id, command.question, MAX_ANSWER_CHARS)
+            question = (
+                choice(request_id, command.question, command.choices)
+                if command.choices
+                else text(request_id, command.question, MAX_ANSWER_CHARS)
+            )
         except QuestionError as error:
             self._reply(command, None, str(error))
             return
@@ -103,6 +107,9 @@ class Commands:
             question=command.question,
             answer="" if answer is None else answer.value,
             probability=None if answer is None else round(answer.probability, 4),
+            probabilities={}
+            if answer is None
+            else {option: round(value, 4) for option, value in answer.probabilities.items()},
             error=error,
         )
         self.publisher.reply(command, reply.model_dump_json())

@@ -12,15 +12,16 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from edge.errors import CommandRefused, DeliveryError
+from edge.errors import CommandRefused, DeliveryError, QuestionError
 from edge.mqtt.topics import Topics
-from edge.questions import MAX_QUESTION_CHARS
+from edge.questions import MAX_OPTIONS, MAX_QUESTION_CHARS, choice
 
 MAX_PAYLOAD_BYTES: Final = 64 * 1024
 MAX_ID_CHARS: Final = 128
 MIN_SENSITIVITY: Final = 1
 MAX_SENSITIVITY: Final = 100
 
+_ASK_KEYS: Final = ("id", "question", "choices")
 _ON_OFF: Final = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
 
 
@@ -50,12 +51,16 @@ class SetSensitivity:
 
 @dataclass(frozen=True, slots=True)
 class AskCommand:
-    """A question about what a camera sees now. Answer with `Publisher.reply`."""
+    """A question about what a camera sees now. Answer with `Publisher.reply`.
+
+    With `choices` the answer is one of them, else free text.
+    """
 
     camera: str
     id: str  # the asker's own, returned in the reply
     question: str
     reply_to: ReplyAddress
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,18 +173,40 @@ def _parse_analyze(text: str, cameras: Collection[str]) -> AnalyzeCommand:
 
 def _parse_ask(topics: Topics, camera: str, text: str, message: Incoming) -> AskCommand:
     fields = _parse_object(text)
+    unknown = [key for key in fields if key not in _ASK_KEYS]
+    if unknown:
+        known = ", ".join(_ASK_KEYS)
+        raise CommandRefused("bad value", f"unknown key {unknown[0][:80]!r}; known: {known}")
     ask_id = _checked_text(fields, "id", MAX_ID_CHARS)
     question = _checked_text(fields, "question", MAX_QUESTION_CHARS).strip()
+    choices = _checked_choices(fields["choices"]) if "choices" in fields else ()
     reply_topic = message.response_topic or topics.ask_reply(camera)
     if message.response_topic and not topics.is_reply_topic_allowed(reply_topic):
         raise CommandRefused("bad value", f"the response topic {reply_topic[:80]!r} is not allowed")
-    return AskCommand(camera, ask_id, question, ReplyAddress(reply_topic, message.correlation))
+    address = ReplyAddress(reply_topic, message.correlation)
+    return AskCommand(camera, ask_id, question, address, choices)
 
 
 def _checked_text(fields: dict[str, object], name: str, max_chars: int) -> str:
     value = fields.get(name)
     if not isinstance(value, str) or not value.strip() or len(value) > max_chars:
         raise CommandRefused("bad value", f"`{name}` must be a text of 1 to {max_chars} characters")
-    if any("\ud800" <= c <= "\udfff" for c in value):  # JSON can write half a character
+    if has_half_characters(value):
         raise CommandRefused("bad value", f"`{name}` holds half of a surrogate pair")
     return value
+
+
+def _checked_choices(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise CommandRefused("bad value", f"`choices` must be a list of 2 to {MAX_OPTIONS} texts")
+    if any(has_half_characters(one) for one in value):
+        raise CommandRefused("bad value", "`choices` holds half of a surrogate pair")
+    try:
+        return choice("choices", "?", tuple(value)).options
+    except QuestionError as error:
+        raise CommandRefused("bad value", str(error)) from None
+
+
+def has_half_characters(text: str) -> bool:
+    """Whether a text holds surrogates, which JSON can write (`\\ud800`) and UTF-8 cannot."""
+    return any("\ud800" <= c <= "\udfff" for c in text)

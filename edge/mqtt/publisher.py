@@ -2,7 +2,7 @@
 
 What the daemon makes, starts and stops; it joins the link (the connection), the pump (what goes
 out) and the reading of commands. Knows neither findings nor cameras beyond their names: payloads
-are the caller's.
+are the caller's, but for the answer to a question that cannot be read.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from edge.mqtt.commands import AskCommand, Command, Incoming, parse_command
 from edge.mqtt.link import GOODBYE_S, Link, Will
 from edge.mqtt.outbox import Outbox
 from edge.mqtt.pump import Pump, Reply
+from edge.mqtt.refusal import RefusalLog, answer_refused_ask
 from edge.mqtt.settings import MqttSettings
 from edge.mqtt.topics import Topics, check_publish_topic
 
@@ -86,6 +87,7 @@ class Publisher:
         # Below: written by the link's thread alone.
         self._num_commands = 0
         self._commands_refused: Counter[str] = Counter()
+        self._refusal_log = RefusalLog()
 
     def start(self) -> None:
         """Begin to connect and to deliver. Returns at once, whether or not a broker is there."""
@@ -175,20 +177,23 @@ class Publisher:
         try:
             command = parse_command(self.topics, self._cameras, message)
         except CommandRefused as error:
-            self._commands_refused[error.kind] += 1
-            if self._commands_refused[error.kind] == 1:
-                logger.warning(
-                    "mqtt: refused a command on %.120r: %s (%s; further ones are only counted)",
-                    message.topic,
-                    error,
-                    error.kind,
-                )
+            self._refuse(message, error)
             return
         self._num_commands += 1
         try:
             self._on_command(command)
         except Exception:  # the end of our code in this thread: it must not cost the connection
             logger.exception("mqtt: a command failed: %s", type(command).__name__)
+
+    def _refuse(self, message: Incoming, refusal: CommandRefused) -> None:
+        self._commands_refused[refusal.kind] += 1
+        line = self._refusal_log.line(message.topic, refusal, time.monotonic())
+        if line:
+            logger.warning("mqtt: %s", line)
+        answer = answer_refused_ask(self.topics, message, refusal)
+        if answer is not None:
+            address, document = answer
+            self._pump.reply(Reply(address, document.encode()))
 
     def _run_watcher(self) -> None:
         """Wakes the pump when rows were added, but only once it has read what there was."""

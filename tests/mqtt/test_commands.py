@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.errors import CommandRefused
+from edge.findings import AskReply
 from edge.mqtt.commands import (
     AnalyzeCommand,
     AskCommand,
@@ -24,6 +24,7 @@ from edge.mqtt.commands import (
     SetSensitivity,
     parse_command,
 )
+from edge.mqtt.refusal import RefusalLog, answer_refused_ask
 from edge.mqtt.topics import Topics
 from tests.mqtt.conftest import Node, wait_until
 from tests.support.broker import Mosquitto, Subscriber
@@ -57,6 +58,11 @@ def parse(topic: str, payload: str | bytes, **fields: Any) -> Command:
         ("edge/box/cmd/analyze/set", '{"camera": "yard"}', AnalyzeCommand("yard")),
         ("edge/box/cmd/analyze/set", "{}", AnalyzeCommand("")),
         (ASK, QUESTION, AskCommand("porch", "7", "Is the gate open?", ReplyAddress(REPLY))),
+        (
+            ASK,
+            json.dumps({"id": "7", "question": "Why?", "choices": ["wind", "a cat"]}),
+            AskCommand("porch", "7", "Why?", ReplyAddress(REPLY), ("wind", "a cat")),
+        ),
     ],
 )
 def test_good_commands(topic: str, payload: str, command: Command) -> None:
@@ -95,6 +101,16 @@ def ask(**fields: Any) -> str:
         (ASK, ask(question=["Why?"]), "bad value", "`question` must be a text"),
         (ASK, ask(question="?" * 2001), "bad value", "`question` must be a text of 1 to 2000"),
         (ASK, '{"id": "7", "question": "\\ud800"}', "bad value", "surrogate"),
+        (ASK, ask(choises=["a", "b"]), "bad value", "unknown key 'choises'; known: id, question"),
+        (ASK, ask(**{"k" * 500: 1}), "bad value", "unknown key"),
+        (ASK, ask(choices="a,b"), "bad value", "`choices` must be a list of 2 to 32 texts"),
+        (ASK, ask(choices=None), "bad value", "`choices` must be a list"),
+        (ASK, ask(choices=[1, 2]), "bad value", "`choices` must be a list"),
+        (ASK, ask(choices=["a"]), "bad value", "'choices' needs 2 to 32 options, not 1"),
+        (ASK, ask(choices=[str(n) for n in range(33)]), "bad value", "options, not 33"),
+        (ASK, ask(choices=["a", "A "]), "bad value", "'A ' appears twice"),
+        (ASK, ask(choices=["a", "x" * 81]), "bad value", "must have 1 to 80 characters"),
+        (ASK, ask(choices=["a", "\ud800"]), "bad value", "`choices` holds half"),
         (ASK, ask(question="x" * 70_000), "too large", "at most 65536"),
     ],
 )
@@ -146,12 +162,104 @@ def test_a_response_topic_cannot_make_us_speak_in_our_own_name(
     | st.text(max_size=60).map(lambda text: text.encode("utf-8", "surrogatepass"))
     | st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-        lambda inner: st.dictionaries(st.sampled_from(["id", "question", "camera"]), inner),
+        lambda inner: (
+            st.dictionaries(st.sampled_from(["id", "question", "camera", "choices"]), inner)
+            | st.lists(inner, max_size=3)
+        ),
     ).map(lambda value: json.dumps(value).encode()),
 )
 def test_whatever_comes_is_a_command_or_a_refusal(topic: str, payload: bytes) -> None:
-    with contextlib.suppress(CommandRefused):  # any other exception fails the test
+    try:  # any other exception fails the test
         assert isinstance(parse(topic, payload), Command)
+    except CommandRefused as refusal:
+        answer = answer_refused_ask(TOPICS, Incoming(topic, payload), refusal)
+        assert (answer is not None) == (topic == ASK)
+        assert answer is None or AskReply.model_validate_json(answer[1]).error
+
+
+def refused_reply(payload: str | bytes, topic: str = ASK, **fields: Any) -> tuple[str, AskReply]:
+    with pytest.raises(CommandRefused) as refusal:
+        parse(topic, payload, **fields)
+    data = payload.encode() if isinstance(payload, str) else payload
+    answer = answer_refused_ask(TOPICS, Incoming(topic, data, **fields), refusal.value)
+    assert answer is not None
+    assert answer[0].correlation == fields.get("correlation", b"")
+    return answer[0].topic, AskReply.model_validate_json(answer[1])
+
+
+@pytest.mark.parametrize(
+    ("payload", "ask_id", "question", "told"),
+    [
+        ("Is the gate open?", "", "", "not JSON"),
+        (b"\xff", "", "", "not UTF-8"),
+        ("[" * 20_000, "", "", "not JSON"),
+        ("[]", "", "", "must be a JSON object"),
+        ('{"question": "Why?"}', "", "Why?", "`id` must be a text"),
+        (ask(id=5), "", "Why?", "`id` must be a text"),
+        (ask(question=5), "7", "", "`question` must be a text"),
+        ('{"id": "7"}', "7", "", "`question` must be a text"),
+        (ask(question="\ud800"), "7", "", "surrogate"),
+        (ask(id="\ud800"), "", "Why?", "surrogate"),
+        (ask(colour="red"), "7", "Why?", "unknown key 'colour'"),
+        (ask(choices=["a"]), "7", "Why?", "2 to 32 options"),
+        (ask(question="x" * 70_000), "", "", "at most 65536"),
+    ],
+)
+def test_a_bad_question_is_answered_with_what_is_wrong(
+    payload: str | bytes, ask_id: str, question: str, told: str
+) -> None:
+    topic, reply = refused_reply(payload)
+    assert topic == REPLY
+    assert (reply.id, reply.camera, reply.question, reply.answer) == (ask_id, "porch", question, "")
+    assert told in reply.error
+
+
+def test_where_the_refusal_of_a_question_goes() -> None:
+    bad = ask(id=5)
+    assert refused_reply(bad, response_topic="me/x", correlation=b"\x01")[0] == "me/x"
+    topic, reply = refused_reply(ask(), response_topic="edge/box/status", correlation=b"\x01")
+    assert (topic, reply.id) == (REPLY, "7")
+    assert "'edge/box/status' is not allowed" in reply.error
+    topic, reply = refused_reply(ask(), "edge/box/attic/ask/set")
+    assert (topic, reply.camera) == ("edge/box/attic/ask/reply", "attic")
+    assert "no camera 'attic'" in reply.error
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Incoming("edge/box/porch/sensitivity/set", b"x", response_topic="me/x"),
+        Incoming("edge/box/porch/motion", b"x"),
+        Incoming(ASK, b"x", retained=True),
+        Incoming(f"edge/box/{'x' * 200}/ask/set", b"x"),
+    ],
+    ids=["no question", "no command", "retained", "no topic for it"],
+)
+def test_what_is_refused_without_an_answer(message: Incoming) -> None:
+    assert answer_refused_ask(TOPICS, message, CommandRefused("bad value", "bad")) is None
+
+
+def test_a_refusal_is_told_once_in_ten_minutes_for_each_topic_and_kind() -> None:
+    log = RefusalLog()
+    bad, unknown = CommandRefused("bad value", "must be ON"), CommandRefused("unknown camera", "no")
+    first = log.line("t/1", bad, 0)
+    assert "'t/1'" in first
+    assert "must be ON" in first
+    assert log.line("t/2", bad, 1)
+    assert log.line("t/1", unknown, 2)
+    assert [log.line("t/1", bad, at_s) for at_s in (3, 400, 599)] == ["", "", ""]
+    assert "3 more since" in log.line("t/1", bad, 600)
+    assert log.line("t/1", bad, 1199) == ""
+
+
+def test_invented_topics_neither_fill_the_log_nor_the_memory() -> None:
+    log = RefusalLog()
+    bad = CommandRefused("unknown camera", "no camera")
+    lines = [
+        log.line(f"edge/box/{number}/enabled/set", bad, number / 100) for number in range(1000)
+    ]
+    assert sum(line != "" for line in lines) == 256
+    assert log.line("another", bad, 605) != ""  # the first of those were told over 10 min ago
 
 
 @pytest.mark.parametrize("version", ["5", "3.1.1"])
@@ -189,7 +297,7 @@ def test_commands_still_come_in_after_a_reconnect(broker: Mosquitto, make_node: 
 
 
 @pytest.mark.parametrize("version", ["5", "3.1.1"])
-def test_bad_commands_are_counted_and_told_once_a_kind(
+def test_bad_commands_are_counted_answered_and_told_once_a_topic_and_kind(
     broker: Mosquitto, make_node: MakeNode, caplog: pytest.LogCaptureFixture, version: str
 ) -> None:
     with Subscriber(broker.port) as sender:
@@ -198,16 +306,21 @@ def test_bad_commands_are_counted_and_told_once_a_kind(
         wait_until(lambda: "Sending SUBACK to edge-box" in broker.log)
         for _ in range(3):
             sender.publish("edge/box/porch/sensitivity/set", "high")
+            sender.publish("edge/box/yard/sensitivity/set", "101")
             sender.publish("edge/box/attic/enabled/set", "ON")
             sender.publish(ASK, b"\xff")
             sender.publish(ASK, b"x" * 100_000)
         sender.publish("edge/box/cmd/reload/set", "")
         wait_until(lambda: node.commands == [ReloadCommand()])
-        counts = {"bad value": 3, "unknown camera": 3, "not UTF-8": 3, "too large": 3}
+        counts = {"bad value": 6, "unknown camera": 3, "not UTF-8": 3, "too large": 3}
         if version == "3.1.1":  # MQTT 5 lets us ask for none
             counts["retained"] = 1
         assert node.publisher.stats().commands_refused == counts
-        assert caplog.text.count("refused a command") == len(counts)
+        assert caplog.text.count("refused a command") == len(counts) + 1
+        wait_until(lambda: len(sender.on(REPLY)) == 6)
+        errors = [AskReply.model_validate_json(m.payload).error for m in sender.on(REPLY)]
+        assert errors == ["byte 0 is not UTF-8", errors[1]] * 3
+        assert "at most 65536" in errors[1]
         assert node.publisher.stats().connections == 1
 
 
