@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -40,7 +41,7 @@ class Listener:
         self._settings = settings
         self._filters = filters
         self._heard: queue.Queue[Heard] = queue.Queue(MAX_WAITING)
-        self._answer: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._answer: queue.Queue[str] = queue.Queue(1)  # "" or why we are refused
         is_v5 = settings.version == "5"
         self._client = paho.Client(
             CallbackAPIVersion.VERSION2,
@@ -52,6 +53,7 @@ class Listener:
         if settings.tls is not None:
             self._client.tls_set_context(build_tls_context(settings.tls))
         self._client.on_connect = self._connected
+        self._client.on_subscribe = self._subscribed
         self._client.on_message = self._received
 
     def __enter__(self) -> Self:
@@ -66,6 +68,7 @@ class Listener:
         except queue.Empty:
             refusal = f"no answer from {settings.address}"
         if refusal:
+            self._client.disconnect()
             self._client.loop_stop()
             raise DeliveryError(refusal)
         return self
@@ -91,10 +94,28 @@ class Listener:
         self, client: paho.Client, _data: Any, _flags: Any, code: ReasonCode, _properties: Any
     ) -> None:
         if code.is_failure:
-            self._answer.put(describe_connect_refusal(code.value, self._settings))
+            self._tell(describe_connect_refusal(code.value, self._settings))
             return
         client.subscribe([(name, 1) for name in self._filters])
-        self._answer.put("")
+
+    def _subscribed(
+        self,
+        _client: paho.Client,
+        _data: Any,
+        _message_id: int,
+        codes: list[ReasonCode],
+        _properties: Any,
+    ) -> None:
+        refused = [
+            name for name, code in zip(self._filters, codes, strict=False) if code.is_failure
+        ]
+        where = self._settings.address
+        self._tell(f"{where} refuses to send us {', '.join(refused)}" if refused else "")
+
+    def _tell(self, refusal: str) -> None:
+        """What came of the first connection; later ones are nobody's question."""
+        with suppress(queue.Full):
+            self._answer.put_nowait(refusal)
 
     def _received(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         try:

@@ -168,6 +168,13 @@ def test_orders_over_mqtt(config: str, subscriber: Subscriber, tmp_path: Path) -
         subscriber.wait_for(lambda ms: any(m.topic == f"{root}/ask/reply" for m in ms), 30)
         reply = json.loads(subscriber.on(f"{root}/ask/reply")[0].payload)
         assert (reply["id"], reply["error"]) == ("q7", "")
+        ways = {"id": "q8", "question": "Which way?", "choices": ["left", "right"]}
+        subscriber.publish(f"{root}/ask/set", json.dumps(ways))
+        subscriber.wait_for(lambda ms: sum(m.topic == f"{root}/ask/reply" for m in ms) == 2, 30)
+        reply = json.loads(subscriber.on(f"{root}/ask/reply")[1].payload)
+        assert reply["answer"] in ways["choices"]
+        assert sorted(reply["probabilities"]) == ways["choices"]
+        assert reply["probability"] == max(reply["probabilities"].values())
         subscriber.publish("edge/box/cmd/analyze/set", "porch")
         subscriber.wait_for(
             lambda ms: any(f["trigger"]["kind"] == "command" for f in findings_of(ms)), 20
@@ -175,9 +182,9 @@ def test_orders_over_mqtt(config: str, subscriber: Subscriber, tmp_path: Path) -
         subscriber.publish(f"{root}/enabled/set", "OFF")
         subscriber.wait_for_payload(f"{root}/enabled/state", "OFF")
         subscriber.wait_for_payload(f"{root}/status", "offline")
-        subscriber.publish(f"{root}/ask/set", json.dumps({"id": "q8", "question": "And now?"}))
-        subscriber.wait_for(lambda ms: sum(m.topic == f"{root}/ask/reply" for m in ms) == 2, 30)
-        reply = json.loads(subscriber.on(f"{root}/ask/reply")[1].payload)
+        subscriber.publish(f"{root}/ask/set", json.dumps({"id": "q9", "question": "And now?"}))
+        subscriber.wait_for(lambda ms: sum(m.topic == f"{root}/ask/reply" for m in ms) == 3, 30)
+        reply = json.loads(subscriber.on(f"{root}/ask/reply")[2].payload)
         assert "no picture" in reply["error"]
         assert daemon.stop() == 0
         daemon.start()  # what was set is kept
