@@ -7,6 +7,7 @@ refuses (full, read-only) findings wait here in order, up to a bound, and are wr
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from collections.abc import Mapping
 
@@ -122,6 +123,15 @@ class Reporter:
                 self._publisher.publish_state(
                     self._publisher.topics.last(written.camera), written.model_dump_json().encode()
                 )
+
+    def flush_all(self, timeout_s: float) -> int:
+        """Write all that waits, as far as the disk and the time allow; how many are left."""
+        until_mono_s = time.monotonic() + timeout_s
+        before = -1
+        while len(self._unwritten) not in (0, before) and time.monotonic() < until_mono_s:
+            before = len(self._unwritten)
+            self.flush()
+        return len(self._unwritten)
 
     @property
     def num_unwritten(self) -> int:

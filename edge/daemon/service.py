@@ -64,7 +64,7 @@ TICK_S = 0.25
 SLOW_TICK_S = 1.0
 STATS_S = 60.0
 CHILD_END_S = 3.0  # for all children together, after they were asked to end
-DISK_END_S = 1.0  # for the snapshots that wait
+DISK_END_S = 1.0  # for the findings that wait, and again for the snapshots
 BROKER_END_S = 3.0  # for the last acknowledgements; closing the connection comes on top
 BROKER_CHANGE_S = 1.0  # the same at a reload, when the main loop waits for it
 
@@ -149,9 +149,7 @@ class Daemon:
             self._analyst.stop(list(self._cameras.hosts))
         finally:
             self._end_children()
-        self._reporter.flush()
-        if self._reporter.num_unwritten:
-            lost = self._reporter.num_unwritten
+        if lost := self._reporter.flush_all(DISK_END_S):
             log.error("%d messages about findings could not be written and are lost", lost)
         self._rules.save()
         if not self._disk.stop(DISK_END_S):

@@ -77,3 +77,17 @@ def test_what_waits_is_bounded(store: RefusingStore, monkeypatch: pytest.MonkeyP
     store.is_full = False
     reporter.flush()
     assert [seq for seq, _ in outbox(store)] == list(range(1, 21))
+
+
+def test_after_a_long_refusal_the_backlog_is_written_bit_by_bit(store: RefusingStore) -> None:
+    reporter = make_reporter(store)
+    store.is_full = True
+    number = 2 * reporter_module.FLUSH_AT_ONCE + 1
+    for _ in range(number):
+        reporter.open(make_keyframe(), snapshot=False)
+    assert reporter.flush_all(10) == number, "it gives up while the disk refuses"
+    store.is_full = False
+    reporter.flush()
+    assert reporter.num_unwritten == number - reporter_module.FLUSH_AT_ONCE
+    assert reporter.flush_all(10) == 0
+    assert [seq for seq, _ in outbox(store)] == list(range(1, number + 1))
