@@ -36,10 +36,6 @@ class Notifier:
         """Feed the watchdog and set the status line."""
         self._send(f"WATCHDOG=1\nSTATUS={status}")
 
-    def status(self, status: str) -> None:
-        """Set the status line without feeding the watchdog."""
-        self._send(f"STATUS={status}")
-
     def _send(self, text: str) -> None:
         if not self._address:
             return
