@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,12 +26,15 @@ RUN_TIMEOUT_S = 900.0  # one answer; a start may take as long
 
 @dataclass(frozen=True, slots=True)
 class SideOptions:
-    """How a side is to run. `cache_dir` holds its compiled models, `work_dir` its other files."""
+    """How a side is to run. `cache_dir` holds its compiled models, `work_dir` its other files;
+    `backend` is openvino-genai's way of attention.
+    """
 
     model_dir: Path
     cache_dir: Path
     work_dir: Path
     threads: int | None = None
+    backend: str = "PA"
 
 
 class Side(Protocol):
@@ -59,6 +63,7 @@ class SideProcess:
             target=serve, args=(theirs, name, options, time.time()), name=f"bench-{name}"
         )
         self._name = name
+        self._num_calls = 0
         self._process.start()
         theirs.close()
 
@@ -94,11 +99,14 @@ class SideProcess:
             self._process.join()
 
     def _call(self, *call: object) -> object:
+        self._num_calls += 1
+        answered = 0
         try:
-            self._pipe.send(call)
-            if not self._pipe.poll(RUN_TIMEOUT_S):
-                raise AnalysisFailed(f"{self._name}: no answer within {RUN_TIMEOUT_S:.0f} s")
-            reply = self._pipe.recv()
+            self._pipe.send((self._num_calls, *call))
+            while answered != self._num_calls:  # older: of a call that was interrupted
+                if not self._pipe.poll(RUN_TIMEOUT_S):
+                    raise AnalysisFailed(f"{self._name}: no answer within {RUN_TIMEOUT_S:.0f} s")
+                answered, reply = self._pipe.recv()
         except (EOFError, OSError) as error:
             self._process.join(10)
             raise AnalysisFailed(
@@ -114,26 +122,29 @@ def serve(pipe: Connection, name: SideName, options: SideOptions, spawned_at: fl
 
     `spawned_at` is time.time() in the parent.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's; the pipe tells
     logging.basicConfig(level=logging.WARNING)
     side: Side | None = None
     while True:
         try:
-            call, *args = pipe.recv()
-        except (EOFError, OSError, KeyboardInterrupt):
+            number, call, *args = pipe.recv()
+        except (EOFError, OSError):
             return
+        reply: object
         try:
             if call == "start":
-                side, started = _start(name, options, spawned_at, *args)
-                pipe.send(started)
+                side, reply = _start(name, options, spawned_at, *args)
             elif call == "memory":
-                pipe.send(read_memory())
+                reply = read_memory()
             elif side is None:
                 raise AnalysisFailed(f"{name}: not started")
             else:
-                pipe.send(getattr(side, call)(*args))
+                reply = getattr(side, call)(*args)
         except EdgeError as error:
-            pipe.send(error)
-        except KeyboardInterrupt:
+            reply = error
+        try:
+            pipe.send((number, reply))
+        except OSError:
             return
 
 

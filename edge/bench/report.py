@@ -56,6 +56,11 @@ class Pair:
     ratio: Spread
 
 
+def num_rounds(bench: Bench) -> int:
+    """Rounds measured: fewer than planned where the bench was stopped."""
+    return len(next(iter(bench.measured.engine.values())))
+
+
 def verdict_s(samples: Samples, case: Case) -> Spread:
     """The time of a case."""
     return Spread.of([sample.total_s for sample in samples[case]])
@@ -137,7 +142,7 @@ def as_document(bench: Bench) -> dict[str, Any]:
         "schema": "edge.bench/1",
         "machine": dataclasses.asdict(bench.machine),
         "model": {**dataclasses.asdict(bench.model), "folder": bench.model_dir},
-        "rounds": bench.plan.rounds,
+        "rounds": num_rounds(bench),
         "load_at_end": bench.load_at_end,
         "rates": dataclasses.asdict(bench.rates),
         "start": {
@@ -245,7 +250,7 @@ def _verdicts(bench: Bench) -> Table:
         "of it vision",
         "outside infer",
     )
-    note = f"median (quartiles) of {bench.plan.rounds} rounds after warm-up; the last two: 8 rules"
+    note = f"median (quartiles) of {num_rounds(bench)} rounds after warm-up; the last two: 8 rules"
     return Table("Yes/no rules, seconds", head, tuple(rows), note)
 
 

@@ -30,18 +30,36 @@ def run_rounds(
     genai: SideProcess | None,
     progress: Callable[[str], None],
 ) -> Measured:
-    """Run the plan; warm-ups are run and not kept. Raises what a side raises."""
+    """Run the plan; warm-ups are run and not kept. Raises what a side raises.
+
+    Ctrl-C ends it after the rounds that are complete, if there is one.
+    """
     measured = Measured()
     for index in range(-plan.warm_ups, plan.rounds):
         progress(f"round {index + 1} of {plan.rounds}" if index >= 0 else "warming up")
-        for case in plan.cases:
-            sides = [(engine, measured.engine)]
-            if genai is not None and case in plan.against:
-                sides.append((genai, measured.genai))
-            if index % 2:  # each side goes first in half of the rounds
-                sides.reverse()
-            for side, samples in sides:
-                sample = side.run(case, index)
-                if index >= 0:
-                    samples.setdefault(case, []).append(sample)
+        try:
+            found = _run_round(plan, engine, genai, index)
+        except KeyboardInterrupt:
+            if index < 1:
+                raise
+            progress(f"stopped: the report is of {index} rounds")
+            break
+        if index >= 0:
+            for case, sample in found.engine.items():
+                measured.engine.setdefault(case, []).extend(sample)
+            for case, sample in found.genai.items():
+                measured.genai.setdefault(case, []).extend(sample)
     return measured
+
+
+def _run_round(plan: Plan, engine: SideProcess, genai: SideProcess | None, index: int) -> Measured:
+    found = Measured()
+    for case in plan.cases:
+        sides = [(engine, found.engine)]
+        if genai is not None and case in plan.against:
+            sides.append((genai, found.genai))
+        if index % 2:  # each side goes first in half of the rounds
+            sides.reverse()
+        for side, samples in sides:
+            samples[case] = [side.run(case, index)]
+    return found

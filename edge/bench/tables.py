@@ -22,6 +22,8 @@ def as_text(tables: tuple[Table, ...]) -> str:
 
 def _one(table: Table) -> str:
     lines = [row for row in (table.head, *table.rows) if row]
+    if not lines:
+        return table.title
     widths = [max(len(row[column]) for row in lines) for column in range(len(lines[0]))]
     shown = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

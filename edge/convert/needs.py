@@ -18,14 +18,20 @@ SPARE_BYTES = 500_000_000
 _MEMINFO = Path("/proc/meminfo")
 
 
-def require_packages() -> None:
-    """Raises ModelMissing naming the extra where a package is not installed."""
+def missing_packages() -> list[str]:
+    """The packages of the extra that are not installed; imports none."""
     missing = []
     for name in PACKAGES:
         try:
             importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             missing.append(name)
+    return missing
+
+
+def require_packages() -> None:
+    """Raises ModelMissing naming the extra where a package is not installed."""
+    missing = missing_packages()
     if missing:
         raise ModelMissing(
             f"converting needs {', '.join(missing)}: install the extra `[convert]`, best in an"

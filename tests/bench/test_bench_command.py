@@ -1,0 +1,120 @@
+"""`edge bench` on the bundled model, from the command line to the report."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+
+import pytest
+from PIL import Image
+
+from edge.bench.cases import Case
+from edge.bench.child import SideOptions, SideProcess
+from edge.cli import main
+from edge.errors import AnalysisFailed, ModelMissing
+from edge.hub.places import DEMO_DIR
+
+CASE = Case("verdict", 256, 192, 8)
+
+
+@pytest.fixture
+def options(tmp_path):
+    return SideOptions(DEMO_DIR, tmp_path / "compiled", tmp_path)
+
+
+def test_quick_bench_reports_and_draws(tmp_path, capsys):
+    picture = tmp_path / "bench.png"
+    words = ["bench", "--model", "demo", "--quick", "--rounds", "1", "--picture", str(picture)]
+    assert main(words) == 0
+    out, err = capsys.readouterr()
+    for part in ("instruction set", "GB/s", "GOPS", "cold", "256x192", "640x352", "8 rules",
+                 "prefill", "decode", "anonymous", "Limit of 8 rules"):  # fmt: skip
+        assert part in out
+    assert "round 1 of 1" in err
+    with Image.open(picture) as drawn:
+        assert drawn.format == "PNG"
+        assert drawn.width > 400
+        assert len(drawn.getcolors(1 << 20)) > 10, "an empty page"
+
+
+def test_json_is_one_document(capsys):
+    assert main(["bench", "--model", "demo", "--quick", "--rounds", "1", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["schema"] == "edge.bench/1"
+    assert document["model"]["untrained"] is True
+    assert document["machine"]["cores"] >= 1
+    verdicts = {(v["rules"], v["picture"]): v for v in document["verdicts"]}
+    assert set(verdicts) == {(n, size) for n in (1, 8) for size in ("256x192", "640x352")}
+    found = verdicts[8, "256x192"]
+    assert found["fed"] == [256, 192], "the picture must be fed as it is"
+    assert found["total_s"]["num"] == 1
+    assert found["total_s"]["median"] > 0
+    assert found["outside_infer"] is not None, "the clock around inference sees nothing"
+    assert document["limit"]["total_s"] > 0
+    assert document["memory"]["engine"]["anonymous_bytes"] > 1e7
+    assert "against" not in document
+
+
+def test_both_sides_in_turn(capsys):
+    pytest.importorskip("openvino_genai")
+    words = ["bench", "--model", "demo", "--quick", "--rounds", "1", "--against", "genai", "--json"]
+    assert main(words) == 0
+    document = json.loads(capsys.readouterr().out)
+    tasks = {pair["task"]: pair for pair in document["against"]}
+    assert {"8 rules, 256x192", "8 rules, 640x352", "description, 640x352"} <= set(tasks)
+    pair = tasks["8 rules, 256x192"]
+    assert pair["ratio"]["median"] == pytest.approx(
+        pair["theirs_s"]["median"] / pair["ours_s"]["median"]
+    )
+    assert document["memory"]["genai"]["anonymous_bytes"] > 1e7
+
+
+def test_the_other_side_writes_what_its_grammar_allows(options):
+    pytest.importorskip("openvino_genai")
+    with SideProcess("genai", options) as side:
+        side.start(CASE)
+        answers = json.loads(side.run(CASE, 0).text)
+    assert list(answers) == [str(number) for number in range(1, 9)]
+    assert set(answers.values()) <= {"yes", "no"}
+
+
+def test_a_missing_extra_is_named(monkeypatch, capsys):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "openvino_genai" else found(name)
+    )
+    assert main(["bench", "--model", "demo", "--against", "genai"]) == 1
+    assert "[bench]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        pytest.param(["--rounds", "0"], "at least 1", id="no rounds"),
+        pytest.param(["--against", "llama"], "genai", id="unknown side"),
+    ],
+)
+def test_bad_arguments(words, expected, capsys):
+    with pytest.raises(SystemExit):
+        main(["bench", "--model", "demo", *words])
+    assert expected in capsys.readouterr().err
+
+
+def test_a_picture_that_cannot_be_written_is_told_before_measuring(tmp_path, capsys):
+    assert main(["bench", "--model", "demo", "--picture", str(tmp_path / "no" / "b.png")]) == 1
+    _, err = capsys.readouterr()
+    assert "there is no folder" in err
+    assert "measuring" not in err
+
+
+def test_an_error_of_a_side_comes_through(options, tmp_path):
+    nowhere = SideOptions(tmp_path / "nowhere", options.cache_dir, options.work_dir)
+    with SideProcess("engine", nowhere) as side, pytest.raises(ModelMissing, match="nowhere"):
+        side.start(CASE)
+
+
+def test_a_side_that_dies_is_told(options):
+    with SideProcess("engine", options) as side:
+        side._process.kill()
+        with pytest.raises(AnalysisFailed, match="its process ended with status -9"):
+            side.start(CASE)
