@@ -17,12 +17,14 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.mqtt.commands import Incoming
 from edge.mqtt.faults import describe_connect_refusal
+from edge.mqtt.rival import Ended, Ending
 from edge.mqtt.session import Acknowledged, LinkEvent, LinkUp, Session
 from edge.mqtt.settings import MqttSettings
 
 logger = logging.getLogger(__name__)
 
 _KEEPALIVE_CODE: Final = 0x8D
+_TAKEN_OVER_CODE: Final = 0x8E
 
 
 class Attempt:
@@ -41,6 +43,7 @@ class Attempt:
         self._on_message = on_message
         self.error = ""
         self._detail = ""
+        self._is_taken_over = False
         self.session: Session | None = None
 
     def attach(self, client: paho.Client) -> None:
@@ -114,6 +117,7 @@ class Attempt:
         if self.error:
             return
         if flags.is_disconnect_packet_from_server:
+            self._is_taken_over = code.value == _TAKEN_OVER_CODE
             self.error = f"the broker closed the connection: {code}"
         elif code.value == _KEEPALIVE_CODE:
             self.error = f"no sign of life from {self._settings.address}: keepalive timeout"
@@ -146,17 +150,19 @@ class Attempt:
         if level == LogLevel.MQTT_LOG_ERR:
             self._detail = text
 
-    def outcome(self) -> str:
+    def outcome(self) -> Ended:
         """Why the connection ended, for the user."""
         if self.session is not None and self.session.drop_reason:
-            return self.session.drop_reason
+            return Ended(self.session.drop_reason)
+        if self._is_taken_over:
+            return Ended(self.error, Ending.TAKEN_OVER)
         if self.error:
-            return self.error
+            return Ended(self.error)
         detail = f" ({self._detail})" if self._detail else ""
         address = self._settings.address
         if self.session is not None:
-            return f"the connection to {address} was lost{detail}"
-        return (
+            return Ended(f"the connection to {address} was lost{detail}", Ending.LOST)
+        return Ended(
             f"{address} closed the connection instead of answering{detail}; "
             f"it may not speak MQTT {self._settings.version}"
         )

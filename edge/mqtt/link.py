@@ -27,6 +27,7 @@ from edge.mqtt.attempt import Attempt
 from edge.mqtt.backoff import Backoff
 from edge.mqtt.commands import Incoming
 from edge.mqtt.faults import describe_connect_fault
+from edge.mqtt.rival import Ended, RivalWatch
 from edge.mqtt.session import LinkDown, LinkEvent
 from edge.mqtt.settings import MqttSettings
 from edge.mqtt.tls import build_tls_context
@@ -91,31 +92,34 @@ class Link:
 
     def _run(self) -> None:
         backoff = Backoff(self._settings.retry_first_s, self._settings.retry_max_s)
+        rivals = RivalWatch(self._settings)
         while not self._stopping.is_set():
             began_mono_s = time.monotonic()
             try:
-                error = self._connect_once()
+                ended = self._connect_once()
             except Exception:
                 logger.exception("mqtt: the connection failed by a fault of this program")
-                error = "internal error, see the log"
+                ended = Ended("internal error, see the log")
+            lasted_s = time.monotonic() - began_mono_s
+            error, least_wait_s = rivals.judge(ended, lasted_s)
             self._on_event(LinkDown(error))
-            if time.monotonic() - began_mono_s >= STABLE_S:
+            if lasted_s >= STABLE_S:
                 backoff.reset()
-            self._stopping.wait(backoff.next_s())
+            self._stopping.wait(max(backoff.next_s(), least_wait_s))
 
-    def _connect_once(self) -> str:
+    def _connect_once(self) -> Ended:
         """One connection, from connecting to its end; why it ended."""
         attempt = Attempt(self._settings, self._filters, self._on_event, self._on_message)
         try:
             client = self._build_client()
         except DeliveryError as error:
-            return str(error)
+            return Ended(str(error))
         attempt.attach(client)
         try:
             self._open(client)
             self._serve(client, attempt)
         except DeliveryError as error:
-            return str(error)
+            return Ended(str(error))
         finally:
             attempt.detach(client)
         return attempt.outcome()

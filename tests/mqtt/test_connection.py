@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from edge.errors import DeliveryError
+from edge.mqtt.rival import Ended, Ending, RivalWatch
 from edge.mqtt.settings import TlsSettings
 from edge.mqtt.tls import build_tls_context
-from tests.mqtt.conftest import Node, wait_until
+from tests.mqtt.conftest import Node, settings_for, wait_until
 from tests.support.broker import (
     Certificates,
     Mosquitto,
@@ -127,7 +128,7 @@ def serve_bytes(answer: bytes, *, hang: bool = False) -> tuple[int, Callable[[],
             b"\x20\x03\x00\x00\x00" + b"\xe0\x02\x8e\x00",
             False,
             "5",
-            "the broker closed the connection: Session taken over",
+            "another client uses the name 'edge-box' (node 'box'); give this box another `node`",
         ),
         (b"", False, "5", "may not speak MQTT 5"),
         (b"", True, "5", "does not answer as an MQTT broker"),
@@ -254,6 +255,44 @@ def test_old_tls_versions_are_refused(certificates: Certificates) -> None:
     assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
     assert context.check_hostname
     assert context.verify_mode == ssl.CERT_REQUIRED
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_two_boxes_of_one_node_are_told_and_slow_down(
+    broker: Mosquitto, make_node: MakeNode, version: str
+) -> None:
+    nodes = [make_node(broker.port, version=version, retry_max_s=30) for _ in range(2)]
+    wait_until(lambda: any("another client uses" in n.publisher.last_error for n in nodes), 20)
+    told = next(n for n in nodes if "another client uses" in n.publisher.last_error)
+    assert "give this box another `node`" in told.publisher.last_error
+    assert sum(n.publisher.stats().connections for n in nodes) < 12
+
+
+SETTINGS = settings_for(1883, retry_max_s=60)
+LOST = Ended("lost", Ending.LOST)
+
+
+def test_a_broker_that_names_the_takeover_is_believed() -> None:
+    text, wait_s = RivalWatch(SETTINGS).judge(Ended("closed", Ending.TAKEN_OVER), 900)
+    assert (
+        text == "another client uses the name 'edge-box' (node 'box'); give this box another `node`"
+    )
+    assert wait_s == 300
+
+
+def test_connections_lost_soon_several_in_a_row_raise_the_suspicion() -> None:
+    watch = RivalWatch(SETTINGS)
+    assert [watch.judge(LOST, 1) for _ in range(2)] == [("lost", 0.0)] * 2
+    assert watch.judge(Ended("nothing listens"), 0) == ("nothing listens", 0.0)
+    text, wait_s = watch.judge(LOST, 20)
+    assert (text.startswith("lost, "), "(node 'box')" in text, wait_s) == (True, True, 60)
+    assert watch.judge(LOST, 70)[1] == 60  # as long as the other one waited
+    assert watch.judge(LOST, 3600) == ("lost", 0.0)  # the other one is gone
+
+
+def test_a_bad_line_raises_no_suspicion() -> None:
+    watch = RivalWatch(SETTINGS)
+    assert {watch.judge(LOST, lasted_s) for lasted_s in (60, 1, 1) * 20} == {("lost", 0.0)}
 
 
 def test_a_refused_subscription_is_logged(
