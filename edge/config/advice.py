@@ -7,12 +7,15 @@ looked for). One that knows the speed of the box can be added to `ADVISERS` by w
 from __future__ import annotations
 
 import ipaddress
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 from edge.config.faults import Fault, TreePath
 from edge.config.models import Config
 from edge.config.services import DEMO_MODEL
+from edge.redact import redact_url
 
 _LOCAL_HOSTS = {"localhost", "localhost.localdomain", "ip6-localhost"}
 
@@ -104,28 +107,44 @@ def mqtt_advice(config: Config) -> Iterator[Fault]:
 def file_advice(config: Config) -> Iterator[Fault]:
     """Files that are named and not there."""
     tls = config.mqtt.tls
-    named: list[tuple[TreePath, Path | None]] = []
-    if tls is not None:
-        named += [(("mqtt", "tls", key), getattr(tls, key)) for key in ("ca", "cert", "key")]
-    if config.vlm.model.startswith("/"):
-        named.append((("vlm", "model"), Path(config.vlm.model)))
-    for path, file in named:
-        if file is not None and not file.exists():
+    for key in () if tls is None else ("ca", "cert", "key"):
+        file = getattr(tls, key)
+        if file is not None and not _exists(file):
             yield Fault(
                 f"{file} does not exist or cannot be seen by this user.",
                 "Check the path and its permissions.",
-                path,
+                ("mqtt", "tls", key),
+            )
+    for name, camera in config.cameras.items():
+        path = _clip(camera.url)
+        if camera.enabled and path is not None and not _exists(path):
+            yield Fault(
+                f"the file {redact_url(str(path))} does not exist now.",
+                "Check the path; for a camera on the network write rtsp://HOST/PATH.",
+                ("cameras", name, "input" if camera.inputs is None else "inputs"),
             )
 
 
 def model_advice(config: Config) -> Iterator[Fault]:
-    """A model that cannot answer."""
-    if config.vlm.model == DEMO_MODEL and "model" in config.vlm.model_fields_set:
+    """A model that cannot answer, unless the cameras are drawn ones too."""
+    is_demo = all(camera.url.startswith("demo:") for camera in config.cameras.values())
+    if config.vlm.model == DEMO_MODEL and not is_demo:
         yield Fault(
-            "the demo model is small; its answers are no basis for a decision.",
-            "Remove `model` to use the default.",
+            "the demo model is UNTRAINED (random weights): its answers mean nothing.",
+            "Remove `model` to use the default, which `edge model pull` fetches.",
             ("vlm", "model"),
         )
+
+
+def _clip(url: str) -> Path | None:
+    """The file behind a source; None for the network and for devices, which come and go."""
+    if url.lower().startswith("file://"):
+        return Path(unquote(url[len("file://") :]))
+    return Path(url) if url.startswith("/") and not url.startswith("/dev/") else None
+
+
+def _exists(path: Path) -> bool:
+    return os.path.exists(path)  # noqa: PTH110 - Path.exists raises where a folder is closed to us
 
 
 def _is_this_machine(host: str) -> bool:

@@ -27,6 +27,10 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 _SCHEME_WITHOUT_SLASHES = re.compile(rf"({'|'.join(SCHEMES)}):", re.IGNORECASE)
 _DEMO = re.compile(r"demo:[A-Za-z0-9_.-]*(\?[A-Za-z0-9_.=&-]*)?")
 _INDEX = re.compile(r"(?:usb:)?(\d{1,3})", re.ASCII)
+# 192.168.1.20, [fe80::1], camera:554, with or without a path
+_ADDRESS = re.compile(
+    r"((?:\d{1,3}\.){3}\d{1,3}|\[[0-9A-Fa-f:.]+\]|[\w.-]+(?=:\d))(?::\d{1,5})?(?=/|$)"
+)
 _URL_REMEDY = (
     "Write rtsp://, rtsps://, http://, https:// or file:// and the address, a file's path, "
     "usb:0, /dev/video0 or /dev/v4l/by-id/NAME."
@@ -88,6 +92,15 @@ def _file(text: str, info: ValidationInfo) -> str:
         raise refuse(Fault(f"after {slip[0]} two slashes are missing.", f"Write {slip[0]}//."))
     if not re.search(r"[/.]", text):
         raise refuse(Fault(f"{show(text)} is not a source.", _URL_REMEDY))
+    address = _ADDRESS.match(text)
+    if address is not None:
+        raise refuse(
+            Fault(
+                "a network address needs a scheme.",
+                f"Write rtsp://{address[1]}/PATH, as the camera's manual gives it; "
+                "for a file of this name write ./ before it.",
+            )
+        )
     if "@" in text and ":" in text:
         raise refuse(Fault("an address with an account needs a scheme.", _URL_REMEDY))
     return str(resolve_path(text, info))

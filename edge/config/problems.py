@@ -41,6 +41,21 @@ _FOREIGN_KEYS = {
     "user": "username",
 }
 
+# What can stand below a block's key; * is any name.
+_INSIDE: dict[TreePath, str] = {
+    ("mqtt",): "host: localhost",
+    ("mqtt", "discovery"): "enabled: true",
+    ("mqtt", "tls"): "ca: FILE",
+    ("vlm",): "model: demo",
+    ("store",): "folder: /var/lib/edge",
+    ("log",): "level: debug",
+    ("cameras",): "front: {input: rtsp://HOST/PATH}",
+    ("cameras", "*"): "input: rtsp://HOST/PATH",
+    ("rules",): "parcel: {ask: Is there a parcel?}",
+    ("rules", "*"): "ask: Is there a parcel?",
+    ("rules", "*", "when"): "on: motion",
+}
+
 # pydantic's kinds of error, what is wrong, what to write
 _EXPLAINED = (
     (
@@ -65,7 +80,7 @@ _EXPLAINED = (
     (
         "dict_type model_type model_attributes_type",
         "{value} is not a mapping.",
-        "Write keys and values below it, indented.",
+        "Write keys and values below it, indented{example}.",
     ),
     (
         "tuple_type list_type",
@@ -115,7 +130,7 @@ def _faults(detail: ErrorDetails, model: type[Block]) -> Iterator[Fault]:
     else:
         info = field_at(path, model)
         value = "the value" if _is_password(info) else show(detail["input"])
-        message, remedy = _explain(kind, value, detail, info)
+        message, remedy = _explain(kind, value, detail, info, path)
         yield Fault(message, remedy, path)
 
 
@@ -144,7 +159,7 @@ def _example(path: TreePath) -> str:
 
 
 def _explain(
-    kind: str, value: str, detail: ErrorDetails, info: FieldInfo | None
+    kind: str, value: str, detail: ErrorDetails, info: FieldInfo | None, path: TreePath
 ) -> tuple[str, str]:
     """Message and remedy for pydantic's own error kinds."""
     bounds = _bounds(info) if info else ""
@@ -159,9 +174,16 @@ def _explain(
                 "of_bounds": f" from {bounds}" if bounds else "",
                 "least": limits.get("min_length"),
                 "most": limits.get("max_length"),
+                "example": _inside(path),
             }
             return message.format(**words), remedy.format(**words)
     return f"{value} is not possible: {detail['msg']}.", "Check the documentation of this key."
+
+
+def _inside(path: TreePath) -> str:
+    """An example of what stands inside the block at `path`, where there is one."""
+    place = (path[0], "*", *path[2:]) if len(path) > 1 and path[0] in {"cameras", "rules"} else path
+    return f", such as `{_INSIDE[place]}`" if place in _INSIDE else ""
 
 
 def _bounds(info: FieldInfo) -> str:

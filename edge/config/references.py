@@ -58,12 +58,15 @@ def _camera_faults(
 def _zone_faults(
     rule: str, block: Mapping[str, Any], cameras: Mapping[str, Any]
 ) -> Iterator[Fault]:
-    wanted, named = block.get("cameras"), _names(block.get("zones"))
-    on = [name for name in _names(wanted) if name in cameras] if wanted else list(cameras)
+    wanted, named = _names(block.get("cameras")), _names(block.get("zones"))
+    on = wanted if wanted and all(name in cameras for name in wanted) else list(cameras)
     if not on or not named:
         return
     zones = {zone for name in on for zone in _mapping(_mapping(cameras[name]).get("zones"))}
-    where = f"camera {on[0]}" if len(on) == 1 else "any of its cameras"
+    if len(on) == 1:
+        where = f"camera {on[0]}"
+    else:  # with an unknown camera named, all that is known is that no camera has the zone
+        where = "any of its cameras" if on == wanted or not wanted else "any camera"
     for number, name in enumerate(named):
         if name not in zones:
             yield Fault(

@@ -69,6 +69,7 @@ class _Filler:
         self._folder = folder
         self._environment = environment
         self._file_secrets: dict[str, str] | None = None
+        self._is_file_unusable = False  # which was told once, at the first `!secret`
 
     def fill(self, node: Node, path: TreePath) -> Any:
         value = node.value
@@ -102,8 +103,10 @@ class _Filler:
             self._file_secrets = self._read_secrets(path)
         if name in self._file_secrets:
             return self._file_secrets[name]
+        if self._is_file_unusable:
+            return ""
         file = self._folder / SECRETS_FILE
-        if not file.exists():
+        if not os.path.lexists(file):
             self.tree.faults.add(
                 f"!secret {name}: there is no {file}.",
                 f"Create it with the line `{name}: VALUE`, and chmod 600.",
@@ -122,14 +125,17 @@ class _Filler:
 
     def _read_secrets(self, path: TreePath) -> dict[str, str]:
         file = self._folder / SECRETS_FILE
-        if not file.exists():
+        if not os.path.lexists(file):  # a link to what cannot be seen is there, and unreadable
             return {}
         try:
             tree = parse_yaml(read_text(file), str(file))
         except ConfigError as error:
+            self._is_file_unusable = True
             for problem in error.problems:
-                where = f"{file}" + (f", line {problem.line}" if problem.line else "")
-                self.tree.faults.add(f"{where}: {problem.message}", problem.remedy, path)
+                where = f"{file}, line {problem.line}: " if problem.line else f"{file}: "
+                if str(file) in problem.message:
+                    where = ""
+                self.tree.faults.add(f"{where}{problem.message}", problem.remedy, path)
             return {}
         self._check_mode(file)
         for fault in tree.faults:

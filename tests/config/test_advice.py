@@ -49,17 +49,17 @@ TABLE = {
         "none of its cameras",
     ),
     "waits for motion that is off": (
-        rule("when: {on: motion}", "cameras: {c: {input: a/b, motion: {enabled: false}}}\n"),
+        rule("when: {on: motion}", "cameras: {c: {input: rtsp://h/x, motion: {enabled: false}}}\n"),
         "rules.r.when",
         "waits for motion",
     ),
     "camera that never triggers": (
-        f"{LOCAL}cameras: {{c: {{input: a/b, motion: {QUIET}}}}}\n{RULE}",
+        f"{LOCAL}cameras: {{c: {{input: rtsp://h/x, motion: {QUIET}}}}}\n{RULE}",
         "cameras.c",
         "nothing can trigger",
     ),
     "periodic that nobody asks about": (
-        f"{LOCAL}cameras: {{c: {{input: a/b, periodic: 5m}}}}\n{RULE}",
+        f"{LOCAL}cameras: {{c: {{input: rtsp://h/x, periodic: 5m}}}}\n{RULE}",
         "cameras.c.periodic",
         "no rule asks",
     ),
@@ -83,12 +83,23 @@ TABLE = {
         "mqtt.tls.ca",
         "/nowhere/ca.pem does not exist",
     ),
-    "model absent": (
-        f"{LOCAL}{CAMERA}{RULE}vlm: {{model: ./model}}\n",
-        "vlm.model",
-        "/nowhere/model does not exist",
+    "clip absent": (
+        f"{LOCAL}cameras: {{c: {{input: clips/a.mp4}}}}\n{RULE}",
+        "cameras.c.input",
+        "the file /nowhere/clips/a.mp4 does not exist now",
     ),
-    "demo model": (f"{LOCAL}{CAMERA}{RULE}vlm: {{model: demo}}\n", "vlm.model", "demo model"),
+    "clip of a URL absent": (
+        f"{LOCAL}cameras: {{c: {{inputs: [{{url: 'file:///no%20where.mp4'}}]}}}}\n{RULE}",
+        "cameras.c.inputs",
+        "the file /no where.mp4 does not exist now",
+    ),
+    "demo model on a real camera": (
+        LOCAL
+        + "vlm: {model: demo}\ncameras: {c: {input: 'demo:a'}, d: {input: rtsp://h/x}}\n"
+        + RULE,
+        "vlm.model",
+        "UNTRAINED (random weights)",
+    ),
 }
 
 
@@ -104,8 +115,13 @@ def test_warning(name: str) -> None:
     "text",
     [
         LOCAL + CAMERA + RULE,
+        f"{LOCAL}cameras: {{c: {{input: 'demo:yard'}}}}\n{RULE}vlm: {{model: demo}}\n",
+        f"{LOCAL}cameras: {{c: {{input: {__file__}}}}}\n{RULE}",
+        f"{LOCAL}cameras: {{c: {{input: 'file://{__file__}'}}}}\n{RULE}",
+        f"{LOCAL}cameras: {{c: {{input: /dev/video77}}}}\n{RULE}",
+        f"{LOCAL}cameras: {{c: {{input: rtsp://h/x}}, d: {{input: /x, enabled: false}}}}\n{RULE}",
         rule("for: 2h, when: {every: 5m}"),
-        rule("for: 2h, when: {on: periodic}", "cameras: {c: {input: a/b, periodic: 5m}}\n"),
+        rule("for: 2h, when: {on: periodic}", "cameras: {c: {input: rtsp://h/x, periodic: 5m}}\n"),
         "mqtt: {host: 127.0.0.1, username: u, password: p}\n" + CAMERA + RULE,
         "mqtt: {host: '::1'}\n" + CAMERA + RULE,
         "mqtt: {host: b, username: u, password: p, tls: {}}\n" + CAMERA + RULE,
@@ -116,7 +132,7 @@ def test_silence(text: str) -> None:
 
 
 def test_no_camera_enabled() -> None:
-    told = warnings(f"{LOCAL}cameras: {{c: {{input: a/b, enabled: false}}}}\n{RULE}")
+    told = warnings(f"{LOCAL}cameras: {{c: {{input: rtsp://h/x, enabled: false}}}}\n{RULE}")
     assert [where for where, _ in told] == ["rules.r", "cameras"]
 
 

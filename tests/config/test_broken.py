@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +103,7 @@ TABLE = [
     whole("no cameras", "mqtt: {host: h}\n", "cameras:", "missing", "Add `cameras"),
     whole("zero cameras", "mqtt: {host: h}\ncameras: {}\n", "cameras (line 2)", "empty mapping", "at least 1"),
     mqtt("no host", "{port: 1883}", "mqtt.host", "missing", "host: broker.local"),
-    whole("mqtt is a word", "mqtt: localhost\ncameras: {c: {input: rtsp://h/x}}", "mqtt (line 1)", "'localhost'", "keys and values"),
+    whole("mqtt is a word", "mqtt: localhost\ncameras: {c: {input: rtsp://h/x}}", "mqtt (line 1)", "'localhost'", "such as `host: localhost`"),
     whole("mqtt is empty", "mqtt:\ncameras: {c: {input: rtsp://h/x}}", "mqtt (line 1)", "nothing", "keys and values"),
     # mqtt
     mqtt("port too high", "{host: h, port: 70000}", "mqtt.port (line 1)", ("70000", "1 to 65535"), "from 1 to 65535"),
@@ -166,6 +167,11 @@ TABLE = [
     camera("no host in URL", "input: rtsp:///x", ".input", "no usable host", "rtsp://HOST"),
     camera("port", "input: rtsp://h:99999/x", ".input", "99999", "1 to 65535"),
     camera("input is a word", "input: frontdoor", ".input", "'frontdoor'", "/dev/video0"),
+    camera("input is an address", "input: 192.168.1.20", ".input (line 4)", "needs a scheme", "Write rtsp://192.168.1.20/PATH"),
+    camera("input is an address with a path", "input: 192.168.1.20/stream1?password=hush", ".input", "needs a scheme", "rtsp://192.168.1.20/PATH"),
+    camera("input is a host and a port", "input: 'cam.local:554/stream1'", ".input", "needs a scheme", "rtsp://cam.local/PATH"),
+    camera("input is an IPv6 address", "input: '[fe80::1]:554/x'", ".input", "needs a scheme", "rtsp://[fe80::1]/PATH"),
+    whole("camera is a URL", "mqtt: {host: h}\ncameras: {porch: 'rtsp://x/y'}", "cameras.porch (line 2)", "not a mapping", "such as `input: rtsp://HOST/PATH`"),
     camera("input is a list", "input: [rtsp://h/x]", ".input", "a list", "/dev/video0"),
     camera("polygon of two points", "input: rtsp://h/x\nmask: [[[0, 0], [1, 1]]]", ".mask.0", ("at least 3", "2"), "three points"),
     camera("polygon in pixels", "input: rtsp://h/x\nzones: {z: '0,0,640,0,640,480'}", ".zones.z", ("640", "0 to 1"), "fractions"),
@@ -206,7 +212,7 @@ TABLE = [
     rule("trigger", ASK + "when: {on: moton}", ".when.on.0", "'moton'", "motion"),
     rule("no trigger", ASK + "when: {on: []}", ".when.on", "list of 0", "at least 1"),
     rule("every", ASK + "when: {every: 5min}", ".when.every", "'5min'", "5m"),
-    rule("when is a word", ASK + "when: motion", ".when", "'motion'", "keys and values"),
+    rule("when is a word", ASK + "when: motion", ".when", "'motion'", "such as `on: motion`"),
     rule("confirm zero", ASK + "confirm: 0", ".confirm", ("0", "1 to 100"), "from 1 to 100"),
     rule("confidence", ASK + "min_confidence: 0.4", ".min_confidence", ("0.4", "0.5 to 1"), "from 0.5"),
     rule("confidence in percent", ASK + "min_confidence: 60%", ".min_confidence", "'60%'", "a number from 0.5 to 1"),
@@ -220,7 +226,7 @@ TABLE = [
     rule("describe", ASK + "describe: allways", ".describe", "'allways'", "always"),
     whole("rule name", BASE + "rules: {Parcel!: {ask: x}}", "rules.Parcel! (line 8)", "'Parcel!'", "'parcel'"),
     whole("rules is a list", BASE + "rules: [{ask: x}]", "rules (line 8)", "a list", "keys and values"),
-    whole("rule is a word", BASE + "rules: {r: parcel}", "rules.r", "'parcel'", "keys and values"),
+    whole("rule is a word", BASE + "rules: {r: parcel}", "rules.r", "'parcel'", "such as `ask: Is there a parcel?`"),
     # secrets
     top("variable", "node: ${NO_SUCH_VARIABLE}\n", "node (line 8)", "NO_SUCH_VARIABLE", ":-DEFAULT}"),
     top("open variable", "node: ${NODE\n", "node (line 8)", "${", "$${"),
@@ -295,6 +301,27 @@ def test_every_fault_is_listed_in_the_order_of_the_file(
     ]
     lines = [int(line.split("(line ")[1].split(")")[0]) for line in told[1:]]
     assert lines == sorted(lines)
+
+
+def references(lines: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """The places of the faults of a rule `r` with these lines, and what is said of each."""
+    file = tmp_path / "edge.yaml"
+    file.write_text(f"{BASE}rules: {{r: {{ask: x, {lines}}}}}\n")
+    assert run_check(file) == 78
+    told = capsys.readouterr().err.splitlines()[1:]
+    return [re.sub(r" \(line \d+\)|^ *rules\.r\.", "", line).partition(". ")[0] for line in told]
+
+
+def test_a_zone_that_no_camera_has_is_told_beside_an_unknown_camera(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = references("cameras: [proch], zones: [setp]", tmp_path, capsys)
+    assert told == [
+        "cameras.0: there is no camera 'proch'",
+        "zones.0: there is no zone 'setp' on any camera",
+    ]
+    told = references("cameras: [yard, proch], zones: [step]", tmp_path, capsys)
+    assert told == ["cameras.1: there is no camera 'proch'"]  # which may have the zone
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,22 @@ def test_faulty_secrets_file(text: str, says: str, folder: Path) -> None:
     assert {problem.path for problem in caught.value.problems} == {"mqtt.password"}
 
 
+@pytest.mark.parametrize("kind", ["folder", "link to nothing"])
+def test_an_unreadable_secrets_file_is_told_once(kind: str, folder: Path) -> None:
+    secrets = folder / "secrets.yaml"
+    secrets.unlink()
+    secrets.mkdir() if kind == "folder" else secrets.symlink_to(folder / "absent.yaml")
+    file = write(
+        folder,
+        f"node: !secret pin\nmqtt: {{host: h, username: u, password: !secret mqtt}}\n{CAMERA}",
+    )
+    with pytest.raises(ConfigError) as caught:
+        load_config(file)
+    told = [problem.message for problem in caught.value.problems]
+    reason = "Is a directory" if kind == "folder" else "No such file or directory"
+    assert told == [f"cannot read {secrets}: {reason}."]
+
+
 @pytest.mark.parametrize(("mode", "num_warnings"), [(0o600, 0), (0o400, 0), (0o640, 1), (0o604, 1)])
 def test_secrets_that_others_can_read_are_warned_of(
     mode: int, num_warnings: int, folder: Path
