@@ -296,7 +296,7 @@ def test_the_real_steps_make_a_model_that_passes_its_self_test(tmp_path, capsys)
     assert main(["model", "info", str(dest)]) == 0
     out, _ = capsys.readouterr()
     # Most of so small a model is its head, which stays int8; the layers are int4.
-    assert 'element_type="u4" shape="96, 3, 32"' in (dest / f"{LANGUAGE}.xml").read_text()
+    assert 'element_type="u4" shape="128, 3, 32"' in (dest / f"{LANGUAGE}.xml").read_text()
     assert "vision: int8 asymmetric, by row" in out
     assert "converted" in out
 
