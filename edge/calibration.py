@@ -68,8 +68,9 @@ def tempered(probabilities: Floats, temperature: float) -> Floats:
     if temperature == 1.0:
         return probabilities
     logs = _logs(probabilities) / temperature
-    shares: Floats = np.exp(logs - logs.max(axis=-1, keepdims=True))
-    return shares / shares.sum(axis=-1, keepdims=True)
+    weights = np.exp(logs - logs.max(axis=-1, keepdims=True))
+    shares: Floats = weights / weights.sum(axis=-1, keepdims=True)
+    return shares
 
 
 @dataclass(frozen=True, slots=True)

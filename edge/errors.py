@@ -9,6 +9,7 @@
     │   └── SourceEnded           a file that is not looped came to its end
     ├── PictureError          a picture that cannot be read or has impossible dimensions
     ├── QuestionError         a question that cannot be asked (empty, too long, bad options)
+    ├── LabelError            labelled pictures that cannot be used; the text lists every fault
     ├── ModelError            the vision-language model
     │   ├── ModelMissing          no model at the configured place
     │   ├── ModelInvalid          files missing, mismatched or of another architecture
@@ -83,6 +84,10 @@ class PictureError(EdgeError):
 
 class QuestionError(EdgeError):
     """A question that cannot be asked."""
+
+
+class LabelError(EdgeError):
+    """Labelled pictures that cannot be used."""
 
 
 class ModelError(EdgeError):

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from edge import __version__
 from edge.errors import ConfigError, EdgeError
 
-COMMANDS = ("demo", "run", "check", "ask", "replay", "watch", "model", "bench", "schema")
+COMMANDS = ("demo", "run", "check", "ask", "replay", "watch", "model", "eval", "bench", "schema")
 EX_CONFIG = 78
 
 
