@@ -3,7 +3,7 @@
     with open_engine(EngineSettings(model_dir)) as engine:
         result = engine.analyze(request)
 
-One thread owns an engine. Memory stays as high as the largest request so far needed.
+One thread owns an engine. After a large picture its buffers are freed again.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from edge.vlm.look import Looker, Shown
 from edge.vlm.prompt import read_chat_format
 from edge.vlm.runner import Runner
 from edge.vlm.self_test import run_self_test
-from edge.vlm.settings import EngineSettings
+from edge.vlm.settings import OVERVIEW_PIXELS, EngineSettings
 from edge.vlm.tokens import TokenCoder, load_tokens
 from edge.vlm.vision import Eye, check_image, cut
 
@@ -94,9 +94,9 @@ class Engine:
         views: list[View] = []
         description: Description | None = None
         for index, look in enumerate(request.looks or (Look((), ()),)):
-            crop = self._crop(request.image, look)
-            views.append(crop.view(request.image.shape[1], request.image.shape[0]))
             wants_description = request.describe and index == 0
+            crop = self._crop(request.image, look, wants_description=wants_description)
+            views.append(crop.view(request.image.shape[1], request.image.shape[0]))
             if not look.questions and not wants_description:
                 continue
             looked = time.monotonic()
@@ -118,6 +118,7 @@ class Engine:
                 prompt_tokens=timing.prompt_tokens + found.prompt_tokens,
                 output_tokens=timing.output_tokens + found.output_tokens,
             )
+        self._loaded.runner.release()
         return AnalysisResult(request.id, tuple(answers), description, tuple(views), timing)
 
     def generate(
@@ -132,10 +133,12 @@ class Engine:
         shown: Sequence[Shown] = ()
         if image is not None:
             check_image(image)
-            shown = [Shown(self._loaded.eye.look([cut(image, self._crop(image, Look((), ())))]))]
+            crop = self._crop(image, Look((), (question,)), wants_description=False)
+            shown = [Shown(self._loaded.eye.look([cut(image, crop)]))]
         found = self._loaded.looker.look(
             shown, [question], wants_description=False, deadline_mono_s=deadline_mono_s
         )
+        self._loaded.runner.release()
         return found.answers[0]
 
     def self_test(self) -> float:
@@ -160,21 +163,36 @@ class Engine:
     ) -> None:
         self.close()
 
-    def _crop(self, image: Image, look: Look) -> Crop:
-        settings, pixels = self._settings, self._layout.pixels
-        high = min(settings.max_pixels, pixels.max_pixels)
-        low = pixels.min_pixels if settings.min_pixels is None else settings.min_pixels
-        rules = SizeRules(self._layout.vision.token_px, min(low, high), high)
+    def _crop(self, image: Image, look: Look, *, wants_description: bool) -> Crop:
+        settings = self._settings
         height, width = image.shape[:2]
+        high = min(settings.max_pixels, self._layout.pixels.max_pixels)
+        rest = self._loaded.looker.count_tokens(look.questions, wants_description=wants_description)
+        if settings.overview and look.boxes:
+            overview = self._overview(image)
+            rest += overview.num_tokens(self._layout.vision.token_px) + 2
+        rules = SizeRules(
+            self._layout.vision.token_px, min(settings.min_pixels, high), high, rest_tokens=rest
+        )
         return choose_crop(width, height, look.boxes, settings.crop_margin, rules)
 
+    def _overview(self, image: Image) -> Crop:
+        height, width = image.shape[:2]
+        high = min(OVERVIEW_PIXELS, self._layout.pixels.max_pixels)
+        rules = SizeRules(self._layout.vision.token_px, 0, high)
+        return choose_crop(width, height, (), 0.0, rules)
+
     def _show(self, request: AnalysisRequest, crop: Crop) -> list[Shown]:
-        image = cut(request.image, crop)
+        eye, image = self._loaded.eye, request.image
+        shown: list[Shown] = []
+        if self._settings.overview and crop.is_part_of(image.shape[1], image.shape[0]):
+            shown.append(Shown(eye.look([cut(image, self._overview(image))])))
+        part = cut(image, crop)
         if request.before is None or not self._settings.use_before:
-            return [Shown(self._loaded.eye.look([image]))]
+            return [*shown, Shown(eye.look([part]))]
         # Both frames ride in one temporal patch; its time is the mean of theirs.
         before = cut(request.before, crop)
-        return [Shown(self._loaded.eye.look([before, image]), self._settings.before_gap_s / 2)]
+        return [*shown, Shown(eye.look([before, part]), self._settings.before_gap_s / 2)]
 
 
 def open_engine(settings: EngineSettings) -> Engine:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 
 import numpy as np
@@ -34,6 +35,7 @@ from edge.vlm.tree import Branch, Grown, PrefixCache, Segment, TokenTree
 from edge.vlm.typed import Row, TypedPlan, plan_typed, read_rows, score
 from edge.vlm.vision import Seen
 
+REMEMBERED = 32  # question lists whose tokens are kept; some kB each
 SPARE_TOKENS = 16  # a text bounded to n characters may take this many tokens more than n
 
 
@@ -71,7 +73,18 @@ class Looker:
         self._chat = chat
         self._max_context = min(settings.max_context, runner.layout.text.max_positions)
         self._tree = TokenTree(runner)
+        self._asked = lru_cache(maxsize=REMEMBERED)(self._plan)
         self.prefixes = PrefixCache(runner, settings.max_prefixes, settings.max_prefix_bytes)
+
+    def count_tokens(
+        self, questions: Sequence[Question], *, wants_description: bool, num_pictures: int = 1
+    ) -> int:
+        """Tokens of the one pass for these questions, the pictures' own not included."""
+        asked = self._asked(tuple(questions))
+        num = asked.num_typed + sum(len(text) for text in asked.texts)
+        if wants_description:
+            num += len(self._description_ids())
+        return num + 2 * num_pictures - 1  # their marks; the first stands in the prefix
 
     def look(
         self,
@@ -87,26 +100,23 @@ class Looker:
         the picture do not fit the context, AnalysisFailed if a pass fails.
         """
         started = time.monotonic()
-        typed = [question for question in questions if question.kind != "text"]
+        asked = self._asked(tuple(questions))
         written = [question for question in questions if question.kind == "text"]
-        eos = self._layout.tokens.eos
-        plans = [plan_typed(self._coder, eos, n, q) for n, q in enumerate(typed, start=1)]
-        prefix = prompt.build_prefix(self._chat, self._coder, typed)
-        lead = self._lead(shown[0]) if shown else ()
-        texts = [prompt.build_turn(self._chat, self._coder, q.text) for q in written]
+        texts = list(asked.texts)
         if wants_description:
-            asked = prompt.build_turn(self._chat, self._coder, REQUEST)
-            texts.append(asked + self._coder.encode(OPENING))
-        order = self._order(shown, plans, texts, prefix, lead)
-        prompt_tokens = len(prefix + lead) + sum(len(segment.ids) for segment in order.segments)
+            texts.append(self._description_ids())
+        lead = self._lead(shown[0]) if shown else ()
+        order = self._order(shown, asked, texts, lead)
+        prefix = asked.prefix + lead
+        prompt_tokens = len(prefix) + sum(len(segment.ids) for segment in order.segments)
         if prompt_tokens > self._max_context:
             raise QuestionError(
                 f"{len(questions)} questions and the picture take {prompt_tokens} tokens; "
                 f"at most {self._max_context} fit"
             )
-        self.prefixes.start(self._tree, prefix + lead)
+        self.prefixes.start(self._tree, prefix)
         grown = self._tree.grow(order.segments)
-        typed_answers = iter(self._read_typed(plans, order.nodes, grown))
+        typed_answers = iter(self._read_typed(asked.plans, order.nodes, grown))
         pens = self._pens([grown[index] for index in order.texts])
         prefilled = time.monotonic()
         text_answers = iter(
@@ -114,6 +124,7 @@ class Looker:
         )
         description = None
         if wants_description:
+            eos = self._layout.tokens.eos
             description = describe(pens[-1], self._coder, eos, deadline_mono_s)
         return LookResult(
             answers=tuple(
@@ -126,33 +137,53 @@ class Looker:
             output_tokens=sum(pen.num_written for pen in pens),
         )
 
+    def _plan(self, questions: tuple[Question, ...]) -> _Asked:
+        """What does not depend on the picture; remembered for the questions that come each time."""
+        typed = [question for question in questions if question.kind != "text"]
+        eos = self._layout.tokens.eos
+        plans = [plan_typed(self._coder, eos, n, q) for n, q in enumerate(typed, start=1)]
+        turn = prompt.build_turn(self._chat, self._coder) if plans else ()
+        paths = {
+            path[:end]: None
+            for path in (plan.stub + fork.path for plan in plans for fork in plan.forks)
+            for end in range(1, len(path) + 1)
+        }
+        return _Asked(
+            plans=tuple(plans),
+            plain_prefix=prompt.build_prefix(self._chat, self._coder, ()),
+            prefix=prompt.build_prefix(self._chat, self._coder, typed),
+            turn=turn,
+            paths=tuple(paths),
+            texts=tuple(
+                prompt.build_turn(self._chat, self._coder, q.text)
+                for q in questions
+                if q.kind == "text"
+            ),
+        )
+
+    def _description_ids(self) -> Ids:
+        asked = prompt.build_turn(self._chat, self._coder, REQUEST)
+        return asked + self._coder.encode(OPENING)
+
     def _order(
-        self,
-        shown: Sequence[Shown],
-        plans: Sequence[TypedPlan],
-        texts: Sequence[Ids],
-        prefix: Ids,
-        lead: Ids,
+        self, shown: Sequence[Shown], asked: _Asked, texts: Sequence[Ids], lead: Ids
     ) -> _Order:
         """The segments of the one pass behind the prefix and the first picture's lead."""
-        num_cached = len(prefix) + len(lead)
+        num_cached = len(asked.prefix) + len(lead)
         root = Branch(np.arange(num_cached), num_cached)
-        listed = (len(prompt.build_prefix(self._chat, self._coder, ())), len(prefix))
+        listed = (len(asked.plain_prefix), len(asked.prefix))
         segments: list[Segment] = []
         trunk: Branch | int = root
         if shown:
             segments.append(Segment(self._picture_ids(shown), root, tuple(s.seen for s in shown)))
             trunk = 0
         nodes: dict[Ids, int] = {}
-        if plans:
-            segments.append(Segment(prompt.build_turn(self._chat, self._coder), trunk))
-            nodes[()] = len(segments) - 1
-        for path in (plan.stub + fork.path for plan in plans for fork in plan.forks):
-            # What two paths begin with is computed once: "1" for the stubs 1 and 10 to 19.
-            for end in range(1, len(path) + 1):
-                if path[:end] not in nodes:
-                    segments.append(Segment(path[end - 1 : end], nodes[path[: end - 1]]))
-                    nodes[path[:end]] = len(segments) - 1
+        if asked.plans:
+            nodes[()] = len(segments)
+            segments.append(Segment(asked.turn, trunk))
+        for path in asked.paths:
+            nodes[path] = len(segments)
+            segments.append(Segment(path[-1:], nodes[path[:-1]]))
         first_text = len(segments)
         segments += [Segment(text, trunk, blind_to=listed) for text in texts]
         return _Order(segments, nodes, range(first_text, len(segments)))
@@ -210,6 +241,26 @@ class Looker:
             probability=text.probability,
             truncated=text.truncated,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Questions as tokens. `paths` are the ways from the model's turn to each token at which an
+    answer is read, shorter ones first; what two of them begin with is computed once ("1" for the
+    stubs 1 and 10 to 19).
+    """
+
+    plans: tuple[TypedPlan, ...]
+    plain_prefix: Ids
+    prefix: Ids
+    turn: Ids
+    paths: tuple[Ids, ...]
+    texts: tuple[Ids, ...]
+
+    @property
+    def num_typed(self) -> int:
+        """Tokens behind the picture that typed questions take."""
+        return len(self.turn) + len(self.paths)
 
 
 @dataclass(frozen=True, slots=True)

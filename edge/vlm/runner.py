@@ -24,6 +24,7 @@ from edge.vlm.graph import (
     find_embedding_matrix,
     split_language_model,
 )
+from edge.vlm.heap import trim_heap
 from edge.vlm.ir_files import (
     LANGUAGE_IR,
     TEXT_EMBEDDINGS_IR,
@@ -36,6 +37,9 @@ from edge.vlm.settings import EngineSettings
 from edge.vlm.table import NotATable, Table
 
 logger = logging.getLogger(__name__)
+
+# Buffers for this many tokens are kept from one keyframe to the next: a crop and its questions.
+KEPT_TOKENS = 128
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
@@ -53,6 +57,7 @@ class Runner:
         """Load and compile. Takes seconds. Raises ModelInvalid for graphs that do not fit."""
         self.layout = layout
         self.length = 0
+        self._largest = 0  # tokens in one pass since the buffers were last released
         self._deepstack = max(1, layout.vision.deepstack)
         self._core = core = ov.Core()
         self._config = config = compile_properties(settings)
@@ -101,6 +106,7 @@ class Runner:
         AnalysisFailed; the KV cache is then undefined until `restore`.
         """
         num = len(embeddings)
+        self._largest = max(self._largest, num)
         if deepstack is None or visual is None:
             # S rows of zeros that no token uses: an empty tensor makes the plugin yield NaN.
             deepstack = np.zeros((self._deepstack, num, self.layout.text.hidden), np.float32)
@@ -160,6 +166,20 @@ class Runner:
                 state.state = kv[state.name]
         self.length = length
 
+    def release(self) -> bool:
+        """Free the buffers that passes of more than KEPT_TOKENS have grown; says whether it did.
+
+        Without it one whole frame among thousands of crops leaves 0.3 GB behind for good. The KV
+        cache's content is kept.
+        """
+        if self._largest <= KEPT_TOKENS:
+            return False
+        for request in (self._body, self._merger, self._patches):
+            request.get_compiled_model().release_memory()
+        trim_heap()
+        self._largest = 0
+        return True
+
     def patch_embeddings(self, patches: Floats) -> Floats:
         """Pixels of patches (P, C*2*16*16) to (P, D)."""
         with _running("the patch embedding"):
@@ -176,6 +196,7 @@ class Runner:
         Gives visual tokens (N, H) and the DeepStack sets (sets, N, H).
         """
         num = len(hidden)
+        self._largest = max(self._largest, num // self.layout.vision.merge**2)
         inputs = {
             "hidden_states": hidden,
             "attention_mask": np.zeros((1, num, num), np.float32),

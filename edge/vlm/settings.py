@@ -10,6 +10,12 @@ from pathlib import Path
 
 # 220 visual tokens: a 16:9 picture becomes 640x352, and a crop of up to that area stays as it is.
 DEFAULT_MAX_PIXELS = 640 * 360
+# The least that is fed, 16 visual tokens; a smaller picture is enlarged. The minimum in a model's
+# preprocessor_config.json, 65,536 pixels for Qwen3-VL, is what its authors' processor defaults to,
+# not a limit of the network: crops of 256x192 are as good as whole pictures of that size.
+DEFAULT_MIN_PIXELS = 128 * 128
+# An overview beside a crop, 24 visual tokens: 192x128 or what comes closest.
+OVERVIEW_PIXELS = 192 * 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +27,9 @@ class EngineSettings:
     reference for tests. `dynamic_quantization` computes with int8 activations: fast, but it needs
     AVX2-VNNI, AVX-512 or better.
 
-    `max_pixels` bounds what one look feeds (1024 pixels are one token); `min_pixels` None keeps the
-    model's own minimum. `crop_margin` widens the boxes on each side, as a share of their size.
+    `max_pixels` bounds what one look feeds (1024 pixels are one token), `min_pixels` the size below
+    which a picture is enlarged. `crop_margin` widens the boxes on each side, as a share of their
+    size. `overview` shows a small picture of the whole frame before each crop.
     `use_before` shows the picture from before the movement together with the keyframe, as a
     two-frame clip of `before_gap_s` seconds. `max_context` bounds the tokens of one look,
     `max_prefixes` and `max_prefix_bytes` the remembered question sets.
@@ -34,8 +41,9 @@ class EngineSettings:
     accuracy: bool = False
     dynamic_quantization: bool = True
     max_pixels: int = DEFAULT_MAX_PIXELS
-    min_pixels: int | None = None
+    min_pixels: int = DEFAULT_MIN_PIXELS
     crop_margin: float = 0.15
+    overview: bool = False
     use_before: bool = False
     before_gap_s: float = 1.0
     max_context: int = 4096
@@ -47,9 +55,7 @@ class EngineSettings:
             raise ValueError(f"threads must be at least 1, not {self.threads}")
         if self.max_pixels < 1024:
             raise ValueError(f"max_pixels must be at least 1024, not {self.max_pixels}")
-        if self.min_pixels is not None and not 0 <= self.min_pixels <= self.max_pixels:
-            raise ValueError(
-                f"min_pixels must be 0..max_pixels ({self.max_pixels}), not {self.min_pixels}"
-            )
+        if self.min_pixels < 0:
+            raise ValueError(f"min_pixels must be at least 0, not {self.min_pixels}")
         if not 0 <= self.crop_margin <= 5:
             raise ValueError(f"crop_margin must be 0..5, not {self.crop_margin}")

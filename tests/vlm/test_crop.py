@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -109,13 +111,15 @@ fractions = st.floats(0, 0.99)
     corner=st.tuples(fractions, fractions),
     extent=st.tuples(st.floats(0.001, 1), st.floats(0.001, 1)),
     margin=st.floats(0, 2),
+    rest=st.none() | st.integers(0, 300),
 )
-def test_every_crop_is_possible(width, height, corner, extent, margin):
+def test_every_crop_is_possible(width, height, corner, extent, margin, rest):
     if max(width, height) > 200 * min(width, height):
         return
     x, y = corner
     box = Box(x, y, min(1, x + extent[0] + 1e-3), min(1, y + extent[1] + 1e-3))
-    crop = choose_crop(width, height, (box,), margin, RULES)
+    rules = replace(RULES, rest_tokens=rest)
+    crop = choose_crop(width, height, (box,), margin, rules)
     assert 0 <= crop.x1 < crop.x2 <= width
     assert 0 <= crop.y1 < crop.y2 <= height
     assert crop.width_px % 32 == crop.height_px % 32 == 0
@@ -126,6 +130,62 @@ def test_every_crop_is_possible(width, height, corner, extent, margin):
     assert x2 <= crop.x2
     assert y2 <= crop.y2
     crop.view(width, height)
+
+
+BLOCKS = SizeRules(token_px=32, min_pixels=16384, max_pixels=230400, rest_tokens=14)
+
+
+@pytest.mark.parametrize(
+    ("rest", "tokens"), [(14, 50), (1, 63), (30, 34), (32, 32), (33, 95), (64, 64), (78, 50)]
+)
+def test_the_room_that_the_rest_leaves(rest, tokens):
+    assert replace(BLOCKS, rest_tokens=rest).room_pixels == tokens * 1024
+
+
+def test_the_room_is_within_the_budget():
+    assert replace(BLOCKS, max_pixels=20 * 1024).room_pixels == 20 * 1024
+
+
+def test_a_small_crop_fills_the_block_and_no_more():
+    crop = choose_crop(1920, 1080, (Box(0.5, 0.5, 0.52, 0.53),), 0.15, BLOCKS)
+    assert crop.is_native
+    assert crop.num_tokens(32) == 49  # 7x7 of a room for 50
+
+
+def test_a_margin_is_given_up_to_save_a_block():
+    box = Box(0.5, 0.5, 0.5 + 190 / 1920, 0.5 + 220 / 1080)  # 6x7 tokens; with margins 8x9 = 72
+    wide = choose_crop(1920, 1080, (box,), 0.15, RULES)
+    assert wide.num_tokens(32) == 72
+    small = choose_crop(1920, 1080, (box,), 0.1, BLOCKS)  # 8x9 too
+    assert (
+        choose_crop(1920, 1080, (box,), 0.1, replace(BLOCKS, rest_tokens=None)).num_tokens(32) > 50
+    )
+    assert small.is_native
+    assert small.num_tokens(32) + 14 <= 64 or small.num_tokens(32) == 72
+
+
+def test_native_pixels_are_not_given_up_for_a_block():
+    assert choose_crop(256, 224, (), 0.15, BLOCKS).is_native  # 56 + 14 = 70 tokens
+    box = Box(0.5, 0.5, 0.5 + 250 / 1920, 0.5 + 220 / 1080)
+    assert choose_crop(1920, 1080, (box,), 0.0, BLOCKS).num_tokens(32) == 56
+
+
+def test_what_is_scaled_anyway_is_scaled_into_the_block():
+    rules = replace(BLOCKS, rest_tokens=45)  # 220 + 45 = 265
+    crop = choose_crop(1920, 1080, (), 0.15, rules)
+    assert 256 - 45 - 22 < crop.num_tokens(32) <= 256 - 45
+    assert choose_crop(1920, 1080, (), 0.15, BLOCKS).num_tokens(32) == 220  # 42 above: not worth it
+
+
+@pytest.mark.parametrize("size", [(64, 64), (1, 1), (200, 20), (30, 150)], ids=str)
+def test_small_pictures_are_enlarged_to_the_minimum_only(size):
+    crop = choose_crop(*size, (), 0.15, BLOCKS)
+    assert 16384 <= crop.width_px * crop.height_px < 2 * 16384
+
+
+def test_a_picture_of_its_own_size_is_fed_as_it_is():
+    assert choose_crop(256, 192, (), 0.15, BLOCKS).is_native
+    assert choose_crop(160, 128, (), 0.15, BLOCKS).is_native
 
 
 def test_cut_does_not_touch_native_pixels():
