@@ -136,7 +136,7 @@ def test_a_broken_camera_does_not_stop_the_others_and_reload_mends_it(
         analyzer = daemon.child("analyzer").pid
         daemon.config.write_text("cameras: [")
         daemon.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: "not complete" in daemon.log, "the broken file is refused")
+        wait_until(lambda: "goes on as before" in daemon.log, "the broken file is refused")
         daemon.config.write_text(config)
         daemon.process.send_signal(signal.SIGHUP)
         subscriber.wait_for_payload("edge/box/drive/status", "", 20)
