@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from edge.errors import QuestionError
 from edge.frames import Image
@@ -129,13 +129,18 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """The built-in structured description of a picture; every list and string is bounded."""
+    """A structured description of a picture; every list and string is bounded.
+
+    By the user's schema, `details` holds the document, `summary` what its key of that name says,
+    and the lists are empty. `truncated` where a loop, the deadline or a bound cut it.
+    """
 
     summary: str
     objects: tuple[str, ...]
     texts: tuple[str, ...]
     spatial_relations: tuple[str, ...]
     truncated: bool = False
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +170,8 @@ class AnalysisRequest:
 
     `deadline_s` counts from the start of the analysis; text that is not finished by then is cut and
     marked `truncated`, typed answers are always completed (the caller's process-level deadline is
-    the hard limit).
+    the hard limit). `schema` is the user's JSON Schema for the description, in place of the
+    built-in shape; it is checked when the description is asked for.
     """
 
     id: str
@@ -174,6 +180,7 @@ class AnalysisRequest:
     looks: tuple[Look, ...]
     describe: bool = False
     deadline_s: float = 20.0
+    schema: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,14 @@ class Pen:
         self.branch = grown.branch
         self.logits = self.runner.logits(grown.hidden[-1:])[0]
 
+    def back(self, num_tokens: int) -> None:
+        """Take back the last tokens; the logits are those of before until the next `feed`.
+
+        Only tokens of text that were fed to this pen or the end of its branch.
+        """
+        rows, position = self.branch.rows, self.branch.position
+        self.branch = Branch(rows[: len(rows) - num_tokens], position - num_tokens)
+
 
 def write_text(
     pen: Pen, coder: TokenCoder, eos: frozenset[int], bounds: TextBounds, *, guard: bool = True

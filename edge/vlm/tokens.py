@@ -57,10 +57,41 @@ class TokenCoder:
         """How a token is written in the vocabulary, or None if there is no such token."""
         return self._tokenizer.id_to_token(token)  # type: ignore[no-any-return]
 
+    def token_bytes(self, num_tokens: int) -> list[bytes]:
+        """The bytes that each token stands for, by id; empty for ids without a token.
+
+        Raises ModelInvalid if the vocabulary is not written in the byte-level alphabet.
+        """
+        tokens = [b""] * num_tokens
+        for name, token in self._tokenizer.get_vocab(with_added_tokens=True).items():
+            try:
+                control = token in self.control
+                tokens[token] = (
+                    name.encode() if control else name.translate(_LETTER_BYTES).encode("latin-1")
+                )
+            except UnicodeEncodeError:
+                raise ModelInvalid(
+                    f"tokenizer.json: token {token} is {name!r}, which is not in the byte-level "
+                    f"alphabet that Qwen's tokenizer uses"
+                ) from None
+        return tokens
+
     def single(self, texts: Iterable[str]) -> Ids:
         """The ids of those texts that are exactly one token."""
         encoded = (self.encode(text) for text in texts)
         return tuple(ids[0] for ids in encoded if len(ids) == 1)
+
+
+def _byte_letters() -> dict[int, int]:
+    """The byte-level alphabet, character to byte: printable bytes stand for themselves, the others
+    for the characters from U+0100 on, in order (GPT-2's table, which tokenizers' ByteLevel uses).
+    """
+    plain = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(0x100) if byte not in plain]
+    return {byte: byte for byte in plain} | {0x100 + n: byte for n, byte in enumerate(others)}
+
+
+_LETTER_BYTES = _byte_letters()
 
 
 def load_tokens(layout: Layout) -> TokenCoder:

@@ -1,0 +1,172 @@
+"""Writing a JSON document under a grammar: the model chooses values, all else is forced.
+
+Knows the pen and the grammar, not what the document is for. Each pass feeds the token that the
+model chose together with the text that must follow it. A document always comes out whole: what a
+loop, the deadline or the bound of tokens cuts off is closed by the grammar.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edge.errors import AnalysisFailed
+from edge.vlm.conformity import faults, reaches_bound
+from edge.vlm.decode import Pen, loop_length
+from edge.vlm.grammar import Grammar, Guide, Guides
+from edge.vlm.json_place import locate
+
+MAX_CUTS = 8  # tokens dropped besides a loop, where it ends amid a character
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentBounds:
+    """Where a document must end. `max_tokens` counts the chosen and the forced ones."""
+
+    max_tokens: int
+    deadline_mono_s: float
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the deadline has passed."""
+        return time.monotonic() >= self.deadline_mono_s
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A parsed and checked document. `truncated` where not all of it is the model's, or where a
+    string or list is as long as it may be. `num_steps` passes decoded it; of its tokens,
+    `num_chosen` were chosen by the model and `num_forced` forced.
+    """
+
+    value: dict[str, Any]
+    text: str
+    truncated: bool
+    num_steps: int
+    num_chosen: int
+    num_forced: int
+
+
+def write_document(
+    pen: Pen,
+    guides: Guides,
+    grammar: Grammar,
+    eos: frozenset[int],
+    bounds: DocumentBounds,
+) -> Document:
+    """Write a document on a branch whose last tokens are the grammar's opening.
+
+    Greedy. Raises AnalysisFailed if the model fails or the document breaks its schema.
+    """
+    writer = _Writer(pen, guides.begin(grammar), eos, bounds)
+    writer.run()
+    text = writer.guide.text.decode()
+    value = json.loads(text)
+    broken = next(faults(value, grammar.bounded), None)
+    if broken is not None:
+        raise AnalysisFailed(f"a description breaks its schema: {broken}")
+    return Document(
+        value=value,
+        text=text,
+        truncated=writer.truncated or reaches_bound(value, grammar.bounded),
+        num_steps=writer.num_steps,
+        num_chosen=writer.num_chosen,
+        num_forced=len(writer.guide.ids) - writer.num_chosen,
+    )
+
+
+class _Writer:
+    """`num_fed` of the guide's tokens are in the cache; the pen's logits are for the next one."""
+
+    def __init__(self, pen: Pen, guide: Guide, eos: frozenset[int], bounds: DocumentBounds) -> None:
+        self._pen, self._eos, self._bounds = pen, eos, bounds
+        self._num_fed = len(guide.ids)
+        self._value_start = len(guide.ids)  # the first token of the value being written
+        self.guide = guide
+        self.truncated = False
+        self.num_steps = self.num_chosen = 0
+
+    def run(self) -> None:
+        """Write to the end."""
+        guide = self.guide
+        while not guide.is_complete():
+            if int(np.argmax(self._pen.logits)) in self._eos:
+                self._close()
+                return
+            self._choose()
+            self._end_loop()
+            self._end_repeats()
+            if guide.is_complete():
+                return
+            if self._bounds.is_late or len(guide.ids) >= self._bounds.max_tokens:
+                self._close()
+                return
+            self._feed()
+
+    def _choose(self) -> None:
+        """One token of the model's, and what must follow it."""
+        self.guide.take_best(self._pen.logits)
+        self.num_chosen += 1
+        self._pen.num_written += 1
+        chosen_end = len(self.guide.ids)
+        self.guide.take_forced()
+        if len(self.guide.ids) > chosen_end:
+            self._value_start = len(self.guide.ids)
+
+    def _feed(self) -> None:
+        unfed = self.guide.ids[self._num_fed :]
+        self._pen.feed(unfed)
+        self._num_fed = len(self.guide.ids)
+        self.num_steps += 1
+
+    def _close(self) -> None:
+        self.truncated = True
+        self.guide.close()
+
+    def _end_loop(self) -> None:
+        """Drop what goes round in circles in a string, and end it; else end the document."""
+        guide = self.guide
+        looping = loop_length(guide.ids[self._value_start :])
+        if not looping or locate(guide.text).string_at < 0:
+            return  # numbers and lists that repeat are short by their bounds
+        self.truncated = True
+        kept = len(guide.ids) - looping
+        for extra in range(MAX_CUTS):
+            if kept - extra < self._value_start:
+                break
+            if self._cut(guide.num_bytes(kept - extra), b'"'):
+                return
+        guide.close()
+
+    def _end_repeats(self) -> None:
+        """A list of strings ends where one comes twice, if it may."""
+        guide = self.guide
+        items = locate(guide.text).items
+        if len(items) < 2 or items[-1][1] < guide.num_bytes(self._num_fed):
+            return
+        said = [guide.text[start:end].decode().casefold() for start, end in items]
+        if said[-1] in said[:-1]:
+            self._cut(items[-2][1], b"]")
+
+    def _cut(self, num_bytes: int, ending: bytes) -> bool:
+        """End the value behind `num_bytes` of the document; False, and no change, if that cannot
+        be there.
+        """
+        guide = self.guide
+        before = list(guide.ids)
+        if not guide.try_cut(num_bytes, ending):
+            return False
+        same = 0
+        # At least one token is fed again: its logits are needed.
+        while same < min(len(before), len(guide.ids) - 1) and before[same] == guide.ids[same]:
+            same += 1
+        if same < self._num_fed:
+            self._pen.back(self._num_fed - same)
+            self._num_fed = same
+        guide.take_forced()
+        self._value_start = len(guide.ids)
+        return True
