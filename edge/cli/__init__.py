@@ -2,7 +2,7 @@
 
 Each subcommand's module has NAME, HELP, `add_arguments(parser)` and `run(args) -> exit status`.
 Errors raised on purpose (EdgeError) become one message on stderr; 78 is a configuration error
-(EX_CONFIG of sysexits.h, which the systemd unit does not restart), 1 is any other.
+(EX_CONFIG of sysexits.h, which the systemd unit does not restart), 2 is wrong usage, 1 any other.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 
 from edge import __version__
+from edge.cli.arguments import UsageError
 from edge.errors import ConfigError, EdgeError
 
 COMMANDS = ("demo", "run", "check", "ask", "replay", "watch", "model", "eval", "bench", "schema")
@@ -27,20 +28,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"edge {__version__}")
         return 0
     parser = build_parser(words[0] if words else "")
-    args = parser.parse_args(words)
+    args, unknown = parser.parse_known_args(words)
+    if unknown:
+        args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         return int(args.run(args))
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return EX_CONFIG
     except EdgeError as error:
-        print(f"edge {args.command}: {error}", file=sys.stderr)
-        return 1
+        return _tell(error, args)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader of our output has gone, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _tell(error: EdgeError, args: argparse.Namespace) -> int:
+    """Say what went wrong; returns the exit status that stands for it."""
+    if isinstance(error, ConfigError):  # its text is a list that names the file
+        print(error, file=sys.stderr)
+        return EX_CONFIG
+    if isinstance(error, UsageError):
+        args.parser.print_usage(sys.stderr)
+    print(f"edge {args.command}: {error}", file=sys.stderr)
+    return 2 if isinstance(error, UsageError) else 1
 
 
 def build_parser(command: str = "") -> argparse.ArgumentParser:
@@ -61,5 +71,5 @@ def build_parser(command: str = "") -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         module.add_arguments(subparser)
-        subparser.set_defaults(run=module.run)
+        subparser.set_defaults(run=module.run, parser=subparser)
     return parser

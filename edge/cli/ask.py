@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.errors import QuestionError
+from edge.cli.arguments import UsageError, positive, seconds
 from edge.geometry import Box
 from edge.hub.places import DEFAULT_MODEL, find_model
 from edge.pictures import load_picture
@@ -70,8 +70,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="model folder, hub id that was pulled, or `demo` for the bundled untrained one "
         "(default: %(default)s)",
     )
-    parser.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
-    parser.add_argument("--deadline", type=float, default=60.0, help="seconds for a free answer")
+    parser.add_argument("--threads", type=positive, help="CPU threads (default: all cores)")
+    parser.add_argument(
+        "--deadline",
+        type=seconds,
+        default=60.0,
+        metavar="TIME",
+        help="longest time for a free answer or description (default: 60s)",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -109,12 +115,16 @@ def build_question(args: argparse.Namespace) -> Question | None:
     """The question that the arguments ask for; None for a description."""
     if args.describe:
         if args.question:
-            raise QuestionError("--describe takes no question")
+            raise UsageError("--describe takes no question")
         return None
+    if not args.question.strip():
+        raise UsageError("a question is needed, or --describe")
     if args.yes_no:
         return yes_no("ask", args.question)
     if args.choices is not None:
         options = tuple(option.strip() for option in args.choices.split(","))
+        if len(options) < 2:
+            raise UsageError("--choices needs two or more answers, such as open,closed")
         return choice("ask", args.question, options)
     if args.count:
         return count("ask", args.question)
@@ -124,12 +134,12 @@ def build_question(args: argparse.Namespace) -> Question | None:
 
 
 def parse_region(words: str) -> Box:
-    """`x1,y1,x2,y2` as fractions; raises QuestionError."""
+    """`x1,y1,x2,y2` as fractions; raises UsageError."""
     try:
         x1, y1, x2, y2 = (float(word) for word in words.split(","))
         return Box(x1, y1, x2, y2)
     except ValueError as error:
-        raise QuestionError(
+        raise UsageError(
             f"--region {words!r}: expected four fractions x1,y1,x2,y2 such as 0.5,0,1,1 ({error})"
         ) from None
 
@@ -169,11 +179,11 @@ def as_json(result: AnalysisResult, info: ModelInfo, spent: dict[str, float]) ->
 
 def _show(result: AnalysisResult, info: ModelInfo, spent: dict[str, float]) -> None:
     for answer in result.answers:
-        print(answer.value)
+        print(answer.value + (" [cut]" if answer.truncated else ""))
         for option, probability in answer.probabilities.items():
             print(f"  {option:<20} {probability:6.1%}  {'#' * round(probability * 40)}")
     if result.description:
-        print(result.description.summary)
+        print(result.description.summary + (" [cut]" if result.description.truncated else ""))
         for name in ("objects", "texts", "spatial_relations"):
             if entries := getattr(result.description, name):
                 print(f"{name.replace('_', ' ')}: {'; '.join(entries)}")

@@ -15,6 +15,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from edge.cli.arguments import seconds
+from edge.demo.kin import end_with_parent
+
 NAME = "demo"
 HELP = "run everything on a drawn camera and the bundled model"
 DAEMON_END_S = 15.0
@@ -23,7 +26,11 @@ DAEMON_END_S = 15.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
-        "--duration", type=float, default=0.0, help="end after this many seconds (default: never)"
+        "--duration",
+        type=seconds,
+        default=0.0,
+        metavar="TIME",
+        help="end after 60, 90s, 5m, ... (default: never)",
     )
     parser.add_argument("--json", action="store_true", help="print the findings as received")
     parser.add_argument("--log", action="store_true", help="show the daemon's log as well")
@@ -36,7 +43,9 @@ def run(args: argparse.Namespace) -> int:
     from edge.demo.broker import LocalBroker  # noqa: PLC0415
     from edge.mqtt.settings import MqttSettings  # noqa: PLC0415
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal ends it like Ctrl-C
+        signal.signal(number, signal.default_int_handler)
+    shown = 0
     with tempfile.TemporaryDirectory(prefix="edge-demo-") as folder, LocalBroker() as broker:
         environment = {
             "EDGE_DEMO_PORT": str(broker.port),
@@ -48,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         settings = MqttSettings(host=broker.host, port=broker.port, node="demo")
         try:
             print(_WELCOME.format(port=broker.port), file=sys.stderr)
-            follow(
+            shown = follow(
                 settings,
                 "edge/demo/+/finding",
                 duration_s=args.duration,
@@ -65,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     if failed:
         print(f"edge demo: the daemon ended with status {daemon.returncode}", file=sys.stderr)
         return 1
-    print(_GOODBYE, file=sys.stderr)
+    print(_GOODBYE.format(shown=shown), file=sys.stderr)
     return 0
 
 
@@ -81,6 +90,7 @@ def start_daemon(
             stdin=subprocess.DEVNULL,
             stderr=log,
             start_new_session=True,  # Ctrl-C is for us: we end it in good order
+            preexec_fn=end_with_parent,  # noqa: PLW1509 - no thread runs yet
         )
     finally:
         if log:
@@ -99,11 +109,12 @@ def end_daemon(daemon: subprocess.Popen[bytes]) -> None:
 
 _WELCOME = """\
 The daemon runs: a drawn yard, the bundled UNTRAINED model (its answers mean nothing), and a broker
-on 127.0.0.1:{port}. Something moves every few seconds. Ctrl-C ends.
+on 127.0.0.1:{port}. Somebody comes after some 10 s, and again every 40 s. Ctrl-C ends.
 """
 _GOODBYE = """
-To go on with your own camera and the real model:
+{shown} messages came over MQTT. To go on with your own camera and the real model:
   edge model pull                          fetch Qwen3-VL-2B (about 2.5 GB)
-  edge check my.yaml                       after copying configs/minimal.yaml
+  cp configs/minimal.yaml my.yaml          then put in your camera and broker
+  edge check my.yaml
   edge run -c my.yaml
 """

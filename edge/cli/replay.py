@@ -24,7 +24,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.errors import ConfigError, Problem, SourceEnded
+from edge.cli.arguments import UsageError
+from edge.errors import ConfigError, Problem, SourceEnded, SourceUnreachable
 
 if TYPE_CHECKING:
     from edge.capture.settings import SourceSettings
@@ -50,6 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print what the daemon would have done."""
+    if args.camera and args.config is None:
+        raise UsageError("--camera needs -c FILE")
+    if not args.video.is_file():
+        raise SourceUnreachable(f"{args.video}: no such file")
     os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")  # read when OpenCV is imported
     say = _say_json if args.json else _say_text
     started = time.monotonic()
@@ -126,7 +131,7 @@ def _load(path: Path, camera: str) -> tuple[Config, str]:
     if name not in config.cameras:
         known = ", ".join(config.cameras)
         raise ConfigError(
-            str(path), [Problem("cameras", f"there is no camera {name!r}", f"There are: {known}.")]
+            str(path), [Problem("cameras", f"there is no camera {name!r}.", f"There are: {known}.")]
         )
     return config, name
 
@@ -205,7 +210,7 @@ def _say_json(line: dict[str, object]) -> None:
 def _say_text(line: dict[str, object]) -> None:
     match line:
         case {"kind": "keyframe", "t": t, "trigger": trigger, "phase": phase, "boxes": boxes}:
-            where = f"{len(boxes)} regions" if isinstance(boxes, list) and boxes else "whole frame"
+            where = _regions(boxes)
             print(f"{_clock(t)}  keyframe  {trigger}{f' {phase}' if phase else ''}, {where}")
         case {"kind": "verdict", "rule": rule, "answer": answer, "probability": p, "verdict": v}:
             print(f"           {rule}: {answer} ({p:.0%}), {v}")
@@ -213,6 +218,11 @@ def _say_text(line: dict[str, object]) -> None:
             print(f"{_clock(t)}  rule {rule} is {state}")
         case {"kind": "end", "keyframes": number, "seconds": seconds}:
             print(f"{number} keyframes; took {seconds:.1f} s", file=sys.stderr)
+
+
+def _regions(boxes: object) -> str:
+    number = len(boxes) if isinstance(boxes, list) else 0
+    return "1 region" if number == 1 else f"{number} regions" if number else "whole frame"
 
 
 def _clock(t: object) -> str:

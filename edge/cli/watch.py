@@ -14,12 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge.cli.arguments import positive, seconds
 from edge.errors import DeliveryError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from edge.findings import Finding, VerdictReport
     from edge.mqtt.settings import MqttSettings
 
 NAME = "watch"
@@ -43,8 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prefix", default="edge", help="topic prefix (default: %(default)s)")
     parser.add_argument("--node", default="", help="box to watch (default: all, or the file's)")
     parser.add_argument("--camera", default="+", help="camera to watch (default: all)")
-    parser.add_argument("--count", type=int, default=0, help="end after this many messages")
-    parser.add_argument("--duration", type=float, default=0.0, help="end after this many seconds")
+    parser.add_argument("--count", type=positive, default=0, help="end after this many messages")
+    parser.add_argument(
+        "--duration", type=seconds, default=0.0, metavar="TIME", help="end after 60, 90s, 5m, ..."
+    )
     parser.add_argument("--json", action="store_true", help="print messages as received")
 
 
@@ -90,13 +92,16 @@ def follow(
     duration_s: float = 0.0,
     as_json: bool = False,
     alive: Callable[[], bool] = lambda: True,
-) -> None:
-    """Print the findings on `topic` while `alive`; `count` and `duration_s` bound it (0: not)."""
+) -> int:
+    """Print the findings on `topic` while `alive`; `count` and `duration_s` bound it (0: not).
+
+    Returns how many messages came.
+    """
     from rich.console import Console  # noqa: PLC0415
 
     from edge.mqtt.listener import Listener  # noqa: PLC0415
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     until = time.monotonic() + duration_s if duration_s else float("inf")
     shown = 0
     with Listener(settings, [topic]) as listener:
@@ -105,58 +110,21 @@ def follow(
                 if as_json:
                     print(message.payload.decode(errors="replace"), flush=True)
                 else:
-                    show(console, message.payload)
+                    _show(console, message.payload)
                 shown += 1
             if (count and shown >= count) or time.monotonic() > until or not alive():
-                return
+                break
+    return shown
 
 
-def show(console: Console, payload: bytes) -> None:
-    """One finding message in a line or a few; what it says is never taken for markup."""
+def _show(console: Console, payload: bytes) -> None:
     from pydantic import ValidationError  # noqa: PLC0415
 
+    from edge.cli.finding_lines import show_finding  # noqa: PLC0415
     from edge.findings import Finding  # noqa: PLC0415
 
     try:
-        finding = Finding.model_validate_json(payload)
+        show_finding(console, Finding.model_validate_json(payload))
     except ValidationError as error:
-        console.print(
-            f"unreadable message of {len(payload)} bytes: {error.errors()[0]['msg']}",
-            style="red",
-            markup=False,
-        )
-        return
-    console.print(_headline(finding), markup=False, style=_STYLES[finding.type])
-    if finding.type == "end":
-        return
-    for verdict in finding.verdicts:
-        style = "bold yellow" if verdict.state == "on" else ""
-        console.print(f"             {_verdict(verdict)}", markup=False, style=style)
-
-
-_STYLES = {"new": "cyan", "update": "", "end": "dim"}
-
-
-def _headline(finding: Finding) -> str:
-    words = [finding.time[11:19], finding.camera, finding.type]
-    trigger = finding.trigger
-    words.append(" ".join(w for w in (trigger.kind, trigger.phase, trigger.detail) if w))
-    if finding.zones:
-        words.append(f"in {', '.join(finding.zones)}")
-    if finding.superseded:
-        words.append("superseded by a newer one")
-    if finding.status != "ok":
-        words.append(f"{finding.status}: {finding.reason}")
-    if finding.type == "end" and finding.timing.total_ms:
-        words.append(f"{finding.timing.total_ms / 1000:.2f} s")
-    if finding.summary:
-        words.append(finding.summary)
-    return "  ".join(words)
-
-
-def _verdict(verdict: VerdictReport) -> str:
-    changed = " (changed)" if verdict.changed else ""
-    return (
-        f"{verdict.rule}: {verdict.answer} {verdict.probability:.0%}, "
-        f"{verdict.verdict}; state {verdict.state}{changed}"
-    )
+        fault = error.errors()[0]["msg"]
+        print(f"unreadable message of {len(payload)} bytes: {fault}", file=sys.stderr)

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from edge.demo.kin import end_with_parent
 from edge.errors import DeliveryError
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ class LocalBroker:
                 stdout=out,
                 stderr=out,
                 start_new_session=True,  # Ctrl-C is for us: we say goodbye to it first
+                preexec_fn=end_with_parent,  # noqa: PLW1509 - no thread runs yet
             )
         try:
             self._wait_until_open(self._process, record)
