@@ -5,21 +5,24 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 from edge.cli import EX_CONFIG
-from edge.config.load import load_config
+from edge.config.load import LoadedConfig, load_config
 from edge.config.printed import build_printable, format_yaml
-from edge.errors import ConfigError, Problem
+from edge.errors import ConfigError, ModelError, Problem
+from edge.hub.places import find_model
+from edge.store.place import folder_obstacle
 
 NAME = "check"
 HELP = "check a configuration file and print what it comes to"
 DESCRIPTION = """\
 Read a configuration as the daemon would, and list every error with the place, the value found and
 what to write instead. If there is none, print the resolved configuration, defaults included, on
-standard output, with secrets as ***. Errors and warnings go to standard error. The exit status is
+standard output, with secrets as ***. A model that is not on this machine and a store's folder that
+this user cannot use are warnings. Errors and warnings go to standard error. The exit status is
 0 without errors and 78 with errors.
 """
 
@@ -45,18 +48,32 @@ def run(args: argparse.Namespace) -> int:
         else:
             print(error, file=sys.stderr)
         return EX_CONFIG
+    warnings = [*loaded.warnings, *_obstacles(loaded)]
     if args.json:
-        print(_report(warnings=loaded.warnings, config=build_printable(loaded)))
+        print(_report(warnings=warnings, config=build_printable(loaded)))
         return 0
     print(format_yaml(loaded), end="")
-    for warning in loaded.warnings:
+    for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
     cameras, rules = len(loaded.config.cameras), len(loaded.config.rules)
     summary = f"OK: {_number(cameras, 'camera')}, {_number(rules, 'rule')}"
-    if loaded.warnings:
-        summary += f", {_number(len(loaded.warnings), 'warning')}"
+    if warnings:
+        summary += f", {_number(len(warnings), 'warning')}"
     print(summary, file=sys.stderr)
     return 0
+
+
+def _obstacles(loaded: LoadedConfig) -> Iterator[Problem]:
+    """What would keep `edge run`, run by this user on this machine, from starting."""
+    try:
+        find_model(loaded.config.vlm.model)
+    except ModelError as error:
+        yield Problem("vlm.model", f"{error}.")
+    obstacle = folder_obstacle(loaded.config.store.folder)
+    if obstacle:
+        yield Problem(
+            "store.folder", f"{obstacle}.", "Another user, such as the service's, may be able to."
+        )
 
 
 def _number(count: int, noun: str) -> str:

@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from edge.errors import StoreError
 from edge.store.faults import translated
+from edge.store.place import folder_obstacle
 from edge.store.schema import APPLICATION_ID, MIGRATIONS, migrate
 
 _log = logging.getLogger(__name__)
@@ -49,10 +50,14 @@ class FolderLock:
     """
 
     def __init__(self, folder: Path) -> None:
+        obstacle = folder_obstacle(folder)
+        if obstacle:
+            raise StoreError(obstacle)
+        with translated(folder, "making the store's folder"):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = folder / "edge.lock"
         with translated(path, "locking the store's folder"):
-            folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 self._take(folder)
             except BaseException:
@@ -96,6 +101,9 @@ def open_database(path: Path, now: float) -> sqlite3.Connection:
         fault = _examine(path)
         if fault is not None:
             _move_aside(path, fault, now)
+        # Made here, because SQLite would let others read it; its side files take its mode.
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         connection = _connect(path)
         try:
             _configure(connection, path)

@@ -54,7 +54,7 @@ class SnapshotFolder:
         self._quality = quality
         self._lock = threading.Lock()
         with translated(folder, "reading the snapshots"):
-            folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._day_bytes = {day: _tidy_day(folder / day) for day in _days(folder)}
 
     @property
@@ -76,7 +76,7 @@ class SnapshotFolder:
         path = self._path(finding_id)
         with translated(path, "saving the snapshot"), self._lock:
             if not path.parent.is_dir():
-                path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 _sync_folder(self.folder)
             replaced_bytes = path.stat().st_size if path.exists() else 0
             _write_whole(path, data)
@@ -161,7 +161,7 @@ def _write_whole(path: Path, data: bytes) -> None:
     """Write under another name first: a reader or a crash never sees half a picture."""
     unfinished = path.with_name(f".{path.stem}.tmp")
     try:
-        with unfinished.open("wb") as file:
+        with open(unfinished, "wb", opener=_private) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -170,6 +170,10 @@ def _write_whole(path: Path, data: bytes) -> None:
         unfinished.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -15,9 +15,11 @@ from edge.cli import check
 from edge.config.load import load_config
 from edge.config.printed import build_printable, format_yaml
 from edge.errors import ConfigError
+from edge.hub.places import DEMO_DIR
 
 SECRET = "Zq7'x\"\\p@55/w:rd"  # holds what quoting and URLs trip over
 CAMERA = "cameras: {c: {input: rtsp://h/x}}\n"
+READY = f"store: {{folder: ./store}}\nvlm: {{model: {DEMO_DIR}}}\n"  # whose absence is warned of
 
 
 @pytest.fixture
@@ -285,7 +287,7 @@ def test_errors_never_hold_a_password_of_a_source(
 
 
 def test_json_report(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    good = write(folder, f"mqtt: {{host: localhost}}\n{CAMERA}")
+    good = write(folder, f"mqtt: {{host: localhost}}\n{CAMERA}{READY}")
     assert run_check(good, "--json") == 0
     report = json.loads(capsys.readouterr().out)
     assert report["ok"]
@@ -302,7 +304,7 @@ def test_json_report(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_good_file_prints_yaml_and_a_summary(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = write(folder, f"mqtt: {{host: localhost}}\n{CAMERA}rules: {{r: {{ask: x}}}}\n")
+    file = write(folder, f"mqtt: {{host: localhost}}\n{CAMERA}rules: {{r: {{ask: x}}}}\n{READY}")
     assert run_check(file) == 0
     shown = capsys.readouterr()
     assert yaml.safe_load(shown.out)["mqtt"]["port"] == 1883

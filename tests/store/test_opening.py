@@ -12,11 +12,14 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edge.errors import StoreError
+from edge.findings import new_finding_id
 from edge.store import opening, schema
 from edge.store.database import DATABASE_NAME, Store, open_store
+from edge.store.place import folder_obstacle
 from edge.store.settings import StoreSettings
 from tests.support.finding_samples import build_finding, build_messages
 
@@ -326,9 +329,80 @@ def test_a_folder_in_the_databases_place_is_refused(settings: StoreSettings) -> 
 
 def test_a_file_in_the_folders_place_is_refused(tmp_path: Path) -> None:
     (tmp_path / "store").write_text("mine")
-    with pytest.raises(StoreError, match="locking the store's folder failed: File exists"):
+    with pytest.raises(StoreError, match=f"folder {tmp_path}/store is not a folder"):
         open_store(StoreSettings(tmp_path / "store"))
     assert (tmp_path / "store").read_text() == "mine"
+
+
+def test_what_is_new_is_for_this_user_alone(settings: StoreSettings) -> None:
+    before = os.umask(0o022)
+    try:
+        with open_store(settings) as store:
+            use(store)
+            store.snapshots.save(new_finding_id(), np.zeros((8, 8, 3), np.uint8))
+            modes = {p: p.stat().st_mode & 0o777 for p in settings.folder.rglob("*")}
+    finally:
+        os.umask(before)
+    assert len(modes) == 7  # the database with -wal and -shm, the lock, snapshots, a day, a JPEG
+    assert settings.folder.stat().st_mode & 0o777 == 0o700
+    assert {
+        path: mode for path, mode in modes.items() if mode != (0o700 if path.is_dir() else 0o600)
+    } == {}
+
+
+def test_the_mode_of_an_older_database_is_left_alone(
+    settings: StoreSettings, database: Path
+) -> None:
+    database.chmod(0o640)
+    open_store(settings).close()
+    assert database.stat().st_mode & 0o777 == 0o640
+
+
+def open_as_nobody(folder: Path) -> str:
+    """What opening a store says to a user who owns nothing."""
+    if os.geteuid() != 0:
+        pytest.skip("becoming another user needs root")
+    code = f"""
+import os
+from pathlib import Path
+from edge.errors import StoreError
+from edge.store.database import open_store
+from edge.store.settings import StoreSettings
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+try:
+    open_store(StoreSettings(Path({str(folder)!r})))
+except StoreError as error:
+    print(error)
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return run.stdout
+
+
+def test_a_folder_that_cannot_be_made_is_told_with_the_remedy() -> None:
+    folder = Path("/var/lib/edge-test-that-does-not-exist/store")
+    told = open_as_nobody(folder)
+    assert f"the store's folder {folder} does not exist" in told
+    assert "this user (nobody) cannot make it in /var/lib;" in told
+    assert f"sudo install -d -m 700 -o nobody {folder}" in told
+    assert "edge.lock" not in told
+
+
+def test_a_folder_of_another_user_is_told() -> None:
+    assert open_as_nobody(Path("/var/lib")) == (
+        "this user (nobody) cannot write in the store's folder /var/lib; change its owner, "
+        "or set another `store.folder`\n"
+    )
+
+
+def test_looking_at_a_folder_makes_nothing(tmp_path: Path) -> None:
+    assert folder_obstacle(tmp_path / "a" / "b") == ""
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "link").symlink_to(tmp_path / "absent")
+    assert "is not a folder" in folder_obstacle(tmp_path / "link")
+    (tmp_path / "file").touch()
+    assert "cannot make it in" in folder_obstacle(tmp_path / "file" / "store")
 
 
 def test_after_a_failed_opening_the_folder_is_free(settings: StoreSettings) -> None:
