@@ -32,9 +32,10 @@ from rich.console import Console
 from rich.progress import track
 
 from edge.cli.ask import compiled_dir
-from edge.cli.eval_figures import Answers, Evaluation, evaluate
+from edge.cli.eval_figures import Evaluation, evaluate
 from edge.cli.eval_labels import Label, read_labels
 from edge.cli.eval_report import Report, as_json, show
+from edge.cli.eval_scores import Answers
 from edge.config.load import load_config
 from edge.daemon.wiring import analyzer_plan, build_rules, camera_zones
 from edge.errors import LabelError, PictureError

@@ -1,4 +1,4 @@
-"""Figures for `edge eval`: how good and how honest the probabilities of one rule are. Pure.
+"""Figures for `edge eval`: what settings one rule should have, and what they would bring. Pure.
 
 What is fitted to labels and tested on the same labels flatters. So every figure about a suggested
 setting is cross-validated: the labels are parted by picture, and each part is judged with what was
@@ -12,108 +12,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from edge.calibration import Fit, Floats, Ints, fit_temperature, tempered
+from edge.calibration import Fit, Ints, fit_temperature, tempered
+from edge.cli.eval_scores import Answers, Bools, Scores
 from edge.rules.verdict import judge
 
-NUM_BINS = 10
 MAX_LEAVE_ONE_OUT = 50  # pictures; above it the labels are parted in NUM_FOLDS
 NUM_FOLDS = 10
 MIN_DECIDED = 5  # verdicts; fewer say nothing about a threshold
 THRESHOLDS = tuple(percent / 100 for percent in range(50, 101))
 _ROUNDING = 1e-9
-_LEAST_PROBABILITY = 1e-15  # of the true option: log loss must stay finite
-
-Bools = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """The model's answers to one rule and the true ones, for N labels.
-
-    `probabilities` is (N, options), `truths` (N,) option indexes, `pictures` (N,) a number for each
-    picture. `accepted` (options,) are the options that fulfil the rule's condition; None for a rule
-    that has none.
-    """
-
-    probabilities: Floats
-    truths: Ints
-    pictures: Ints
-    accepted: Bools | None
-
-    def at(self, probabilities: Floats) -> Answers:
-        """The same with other probabilities."""
-        return Answers(probabilities, self.truths, self.pictures, self.accepted)
-
-    def only(self, chosen: Bools) -> Answers:
-        """Those labels that are chosen (N,)."""
-        return Answers(
-            self.probabilities[chosen], self.truths[chosen], self.pictures[chosen], self.accepted
-        )
-
-    @property
-    def right(self) -> Bools:
-        """(N,) whether the most probable option is the true one."""
-        found: Bools = self.probabilities.argmax(axis=1) == self.truths
-        return found
-
-    @property
-    def event(self) -> tuple[Floats, Bools]:
-        """(N,) the probability of what matters, and (N,) whether it was so.
-
-        That is the rule's condition; without one, the most probable option being the true one.
-        """
-        if self.accepted is None:
-            highest: Floats = self.probabilities.max(axis=1)
-            return highest, self.right
-        return self.probabilities[:, self.accepted].sum(axis=1), self.accepted[self.truths]
-
-
-@dataclass(frozen=True, slots=True)
-class Bin:
-    """One row of a reliability table: what was said, and what was so; no figures if empty."""
-
-    low: float
-    high: float
-    num: int
-    mean_probability: float | None
-    share_true: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """How honest probabilities are; 0 is best for each.
-
-    `log_loss` in nats for the true option; `brier` half the sum over the options of (probability -
-    truth) squared, so that for two options it is the usual 0..1; `ece`, the expected calibration
-    error, the mean distance of what was said and what was so in the reliability table's bins.
-    """
-
-    log_loss: float
-    brier: float
-    ece: float
-    reliability: tuple[Bin, ...]
-
-    @classmethod
-    def of(cls, answers: Answers) -> Scores:
-        """The scores of at least one answer."""
-        index = np.arange(len(answers.truths))
-        true_shares = np.maximum(answers.probabilities[index, answers.truths], _LEAST_PROBABILITY)
-        errors = answers.probabilities.copy()
-        errors[index, answers.truths] -= 1
-        bins = tuple(_bins(*answers.event))
-        gaps = (
-            bin_.num * abs(bin_.mean_probability - bin_.share_true)
-            for bin_ in bins
-            if bin_.mean_probability is not None and bin_.share_true is not None
-        )
-        return cls(
-            log_loss=float(-np.log(true_shares).mean()),
-            brier=float((errors**2).sum(axis=1).mean() / 2),
-            ece=sum(gaps) / len(index),
-            reliability=bins,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,18 +225,3 @@ def _folds(pictures: Ints) -> Iterator[Bools]:
     folds = np.array([fold_of[picture] for picture in pictures.tolist()])
     for fold in range(num_folds):
         yield folds == fold
-
-
-def _bins(probabilities: Floats, happened: Bools) -> Iterator[Bin]:
-    """Equal parts of 0..1; a probability on a border is in the higher part."""
-    numbers = np.clip((probabilities * NUM_BINS).astype(np.intp), 0, NUM_BINS - 1)
-    for number in range(NUM_BINS):
-        inside = numbers == number
-        num = int(inside.sum())
-        yield Bin(
-            low=number / NUM_BINS,
-            high=(number + 1) / NUM_BINS,
-            num=num,
-            mean_probability=float(probabilities[inside].mean()) if num else None,
-            share_true=float(happened[inside].mean()) if num else None,
-        )

@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from edge.calibration import MAX_TEMPERATURE, MIN_TEMPERATURE
-from edge.cli.eval_figures import Bin, Evaluation, Scores, Verdicts, wilson_interval
+from edge.cli.eval_figures import Evaluation, Verdicts, wilson_interval
+from edge.cli.eval_scores import Bin, Scores
 from edge.rules.rule import Rule
 
 FEW_LABELS = 30
@@ -65,9 +66,9 @@ def as_json(report: Report) -> dict[str, object]:
         "options": list(rule.question.options),
         "confusion": [list(row) for row in found.confusion],
         "scores": {
-            "model": dataclasses.asdict(found.raw),
-            "configured": None if found.configured is None else _plain(found.configured),
-            "fitted": None if found.after is None else _plain(found.after),
+            "model": _scores_json(found.raw),
+            "configured": _scores_json(found.configured),
+            "fitted": _scores_json(found.after),
         },
         "folds": found.num_folds,
         "fit": {
@@ -288,8 +289,8 @@ def _verdicts_json(verdicts: Verdicts | None) -> dict[str, object] | None:
     }
 
 
-def _plain(scores: Scores) -> dict[str, object]:
-    return dataclasses.asdict(scores)
+def _scores_json(scores: Scores | None) -> dict[str, object] | None:
+    return None if scores is None else dataclasses.asdict(scores)
 
 
 def _number(number: int, noun: str) -> str:

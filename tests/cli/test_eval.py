@@ -17,9 +17,10 @@ from rich.console import Console
 
 from edge.calibration import Calibration
 from edge.cli import main
-from edge.cli.eval_figures import Answers, evaluate
+from edge.cli.eval_figures import evaluate
 from edge.cli.eval_labels import Labels, parse_answer, read_labels
 from edge.cli.eval_report import Report, as_json, show, warnings, yaml_lines
+from edge.cli.eval_scores import Answers
 from edge.config.load import load_config, load_text
 from edge.daemon.wiring import build_rules
 from edge.errors import LabelError

@@ -10,15 +10,14 @@ import pytest
 from edge.calibration import tempered
 from edge.cli.eval_figures import (
     THRESHOLDS,
-    Answers,
     Evaluation,
-    Scores,
     count_verdicts,
     cross_validate,
     evaluate,
     find_threshold,
     wilson_interval,
 )
+from edge.cli.eval_scores import Answers, Scores
 
 
 def yes_no(p_yes: list[float], true: str, pictures: list[int] | None = None) -> Answers:
