@@ -66,7 +66,7 @@ def serve(path: Path) -> int:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
     store = open_store(store_settings(config))
-    if broken is None:
+    if broken is None and not (loaded.broken_cameras or loaded.broken_rules):
         try:
             save_last_good(path, config.store.folder)
         except EdgeError as error:

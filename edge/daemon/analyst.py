@@ -74,6 +74,10 @@ class Analyst:
         self._replies: dict[str, Reply] = {}
         self._progress = _Progress([], 0.0)
 
+    def is_asked_about(self, keyframe: Keyframe) -> bool:
+        """Whether some rule has a question about the keyframe."""
+        return bool(self.rules.ask(keyframe).looks)
+
     def take_keyframe(self, keyframe: Keyframe, *, snapshot: bool) -> Finding:
         """A camera has a keyframe: report it, and queue it if there is anything to ask."""
         now = self._clock()

@@ -254,10 +254,10 @@ class Daemon:
         self._notifier.alive(self._status())
 
     def _reload(self) -> None:
-        """Read the file again; a broken one changes nothing, loudly."""
+        """Read the file again; one with any error changes nothing, loudly."""
         self._notifier.reloading()
         try:
-            self._apply(load_config(self._path, tolerant=True))
+            self._apply(load_config(self._path))
         except EdgeError as error:
             log.error("%s", error)
             log.error("%s cannot be used; everything goes on as before", self._path)
@@ -305,7 +305,11 @@ class Daemon:
     # What the parts report
 
     def _on_keyframe(self, keyframe: Keyframe) -> None:
-        wanted = self._config.cameras[keyframe.camera].snapshots.enabled and self._disk.has_room
+        camera = self._config.cameras[keyframe.camera]
+        is_for_rules = keyframe.trigger == "periodic" and camera.periodic_s is None
+        if is_for_rules and not self._analyst.is_asked_about(keyframe):
+            return  # came for a rule's `every`, and no rule is due
+        wanted = camera.snapshots.enabled and self._disk.has_room
         finding = self._analyst.take_keyframe(keyframe, snapshot=wanted)
         if wanted:
             then = None

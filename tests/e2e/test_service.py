@@ -196,6 +196,38 @@ def test_orders_over_mqtt(config: str, subscriber: Subscriber, tmp_path: Path) -
                 check_message(message, "edge/box")
 
 
+def test_a_file_with_one_error_is_not_reloaded_and_never_the_last_good_one(
+    config: str, subscriber: Subscriber, tmp_path: Path
+) -> None:
+    with DaemonProcess(tmp_path, config) as daemon:
+        last_good = daemon.store / "last_good.yaml"
+        assert last_good.read_text() == config
+        daemon.config.write_text(config.replace("person: {ask:", "person: {aks:"))
+        daemon.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "cannot be used; everything" in daemon.log, "it is refused")
+        assert last_good.read_text() == config
+        assert daemon.stop() == 0
+        daemon.start()  # at start the rule is left out, the rest runs
+        assert "rule person is left out" in daemon.log
+        assert last_good.read_text() == config
+        assert daemon.stop() == 0
+
+
+def test_no_finding_for_a_periodic_keyframe_that_nobody_asked_about(
+    broker: Mosquitto, subscriber: Subscriber, tmp_path: Path
+) -> None:
+    """`every` makes the camera give keyframes; those that no rule is due for are not told."""
+    still = tmp_path / "still.mp4"
+    encode_clip(still, moving_scene(4, [], fps=10), gop=10)
+    config = CONFIG.format(port=broker.port, cameras=CAMERA.format(name="porch", clip=still))
+    config = config.replace("describe: never", "describe: never, when: {every: 2s}")
+    with DaemonProcess(tmp_path, config) as daemon:
+        subscriber.wait_for(lambda ms: sum(f["type"] == "end" for f in findings_of(ms)) >= 3, 40)
+        assert daemon.stop() == 0
+    ends = [f for f in findings_of(subscriber.messages) if f["type"] == "end"]
+    assert all(f["verdicts"] for f in ends if f["status"] == "ok" and not f["superseded"])
+
+
 def test_the_account_is_exact_and_sigterm_while_loading_is_quick(
     config: str, subscriber: Subscriber, tmp_path: Path
 ) -> None:
