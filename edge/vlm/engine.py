@@ -107,6 +107,7 @@ class Engine:
                 look.questions,
                 wants_description=wants_description,
                 deadline_mono_s=started + request.deadline_s,
+                schema=request.schema,
             )
             answers += found.answers
             description = found.description or description

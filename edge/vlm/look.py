@@ -27,8 +27,10 @@ from edge.errors import QuestionError
 from edge.questions import Answer, Description, Question
 from edge.vlm import prompt
 from edge.vlm.decode import Pen, TextBounds, write_text
-from edge.vlm.describe import OPENING, REQUEST, describe
+from edge.vlm.describe import Describer, DescriptionPlan
+from edge.vlm.document import DocumentBounds
 from edge.vlm.runner import Runner
+from edge.vlm.schema import Schema
 from edge.vlm.settings import EngineSettings
 from edge.vlm.tokens import Ids, TokenCoder
 from edge.vlm.tree import Branch, Grown, PrefixCache, Segment, TokenTree
@@ -73,6 +75,8 @@ class Looker:
         self._chat = chat
         self._max_context = min(settings.max_context, runner.layout.text.max_positions)
         self._tree = TokenTree(runner)
+        dims, tokens = self._layout.text, self._layout.tokens
+        self._describer = Describer(coder, dims.vocab, tokens.eos)
         self._asked = lru_cache(maxsize=REMEMBERED)(self._plan)
         self.prefixes = PrefixCache(runner, settings.max_prefixes, settings.max_prefix_bytes)
 
@@ -83,7 +87,7 @@ class Looker:
         asked = self._asked(tuple(questions))
         num = asked.num_typed + sum(len(text) for text in asked.texts)
         if wants_description:
-            num += len(self._description_ids())
+            num += len(self._description_ids(self._describer.plan()))
         return num + 2 * num_pictures - 1  # their marks; the first stands in the prefix
 
     def look(
@@ -93,18 +97,21 @@ class Looker:
         *,
         wants_description: bool,
         deadline_mono_s: float,
+        schema: Schema | None = None,
     ) -> LookResult:
-        """Answer the questions about what is shown.
+        """Answer the questions about what is shown; describe it, by the user's `schema` if given.
 
         Text that is unfinished at the deadline is cut. Raises QuestionError if the questions and
-        the picture do not fit the context, AnalysisFailed if a pass fails.
+        the picture do not fit the context or the schema cannot be used, AnalysisFailed if a pass
+        fails.
         """
         started = time.monotonic()
         asked = self._asked(tuple(questions))
         written = [question for question in questions if question.kind == "text"]
         texts = list(asked.texts)
-        if wants_description:
-            texts.append(self._description_ids())
+        plan = self._describer.plan(schema) if wants_description else None
+        if plan is not None:
+            texts.append(self._description_ids(plan))
         lead = self._lead(shown[0]) if shown else ()
         order = self._order(shown, asked, texts, lead)
         prefix = asked.prefix + lead
@@ -123,9 +130,9 @@ class Looker:
             [self._write(q, pen, deadline_mono_s) for q, pen in zip(written, pens, strict=False)]
         )
         description = None
-        if wants_description:
-            eos = self._layout.tokens.eos
-            description = describe(pens[-1], self._coder, eos, deadline_mono_s)
+        if plan is not None:
+            bounds = DocumentBounds(self._max_context - self._runner.length, deadline_mono_s)
+            description = self._describer.write(pens[-1], plan, bounds)
         return LookResult(
             answers=tuple(
                 next(text_answers if q.kind == "text" else typed_answers) for q in questions
@@ -161,9 +168,8 @@ class Looker:
             ),
         )
 
-    def _description_ids(self) -> Ids:
-        asked = prompt.build_turn(self._chat, self._coder, REQUEST)
-        return asked + self._coder.encode(OPENING)
+    def _description_ids(self, plan: DescriptionPlan) -> Ids:
+        return prompt.build_turn(self._chat, self._coder, plan.request) + plan.opening
 
     def _order(
         self, shown: Sequence[Shown], asked: _Asked, texts: Sequence[Ids], lead: Ids
