@@ -74,6 +74,8 @@ def pull(
     check_repo_name(repo)
     with _disk_errors(dest), requests.Session() as session:
         _refuse_foreign(dest)
+        if not (dest / MANIFEST).exists():  # a complete model may be another user's; it may stay
+            _require_writable(dest)
         listing = list_files(hub, session, repo, revision, progress.note)
         there = None if force else _same_commit(dest, listing)
         if there is not None:
@@ -125,6 +127,22 @@ def _refuse_foreign(dest: Path) -> None:
             f"{dest}: holds files that `edge model pull` did not put there;"
             " give an empty or new folder with --dest"
         )
+
+
+def _require_writable(dest: Path) -> None:
+    """Say so before anything is fetched if `dest` cannot be made or written."""
+    existing = next(p for p in (dest, *dest.absolute().parents) if os.path.lexists(p))
+    if not existing.is_dir():
+        raise ModelError(f"{dest}: {existing} is not a folder; choose another with --dest")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise ModelError(_not_allowed(dest))
+
+
+def _not_allowed(dest: Path) -> str:
+    return (
+        f"{dest}: not allowed to write here; run as the folder's owner, or choose a folder with"
+        " --dest or EDGE_MODELS"
+    )
 
 
 def _same_commit(dest: Path, listing: Listing) -> Manifest | None:
@@ -223,8 +241,5 @@ def _disk_errors(dest: Path) -> Iterator[None]:
                 " command again"
             ) from error
         if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-            raise ModelError(
-                f"{dest}: not allowed to write here; run as the folder's owner, or choose a folder"
-                " with --dest or EDGE_MODELS"
-            ) from error
+            raise ModelError(_not_allowed(dest)) from error
         raise ModelError(f"{dest}: {error.strerror or type(error).__name__}") from error

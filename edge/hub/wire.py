@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import random
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ PUBLIC_HUB = "https://huggingface.co"
 CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 30.0  # between two pieces of an answer, not for the whole of it
 MAX_RETRY_AFTER_S = 120.0
+_NO_INTERNET = "Without internet access, set HF_ENDPOINT to a mirror or copy a model folder here"
 _BUSY_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -38,6 +40,10 @@ class Transient(Exception):
     def __init__(self, reason: str, retry_after_s: float = 0.0) -> None:
         super().__init__(reason)
         self.retry_after_s = retry_after_s
+
+
+class Unreachable(Transient):
+    """No connection at all: the name is unknown, or nothing listens. Waiting seldom helps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +105,8 @@ def answer_of(
 ) -> Iterator[requests.Response]:
     """GET `url` and hand out the streamed answer; the failures of reading it are translated too.
 
-    Raises Transient for what may pass, ModelMissing where the hub has no such model or revision,
-    and ModelError for every other refusal.
+    Raises Transient for what may pass (Unreachable where no connection came about), ModelMissing
+    where the hub has no such model or revision, and ModelError for every other refusal.
     """
     timeouts = (CONNECT_TIMEOUT_S, hub.read_timeout_s)
     try:
@@ -113,36 +119,64 @@ def answer_of(
             f"{hub.name}: its TLS certificate is not accepted; check the clock and the proxy"
         ) from error
     except requests.exceptions.ProxyError as error:
+        reason = _unreachable_reason(error)
+        if reason:
+            raise Unreachable(f"the proxy cannot be reached: {reason}") from error
         raise Transient("the proxy did not let the connection through") from error
     except requests.exceptions.Timeout as error:
         raise Transient("no answer in time") from error
     except (requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
+        reason = _unreachable_reason(error)
+        if reason:
+            raise Unreachable(reason) from error
         raise Transient("the connection failed or was cut") from error
     except requests.exceptions.RequestException as error:
         raise ModelError(f"{hub.name}: {type(error).__name__} while asking for {repo}") from error
 
 
 def retried(hub: Hub, what: str, attempt: Callable[[], T], note: Callable[[str], None]) -> T:
-    """The result of `attempt`, tried again after each Transient until the delays are used up."""
+    """The result of `attempt`, tried again after each Transient until the delays are used up.
+
+    For the first request of a pull: a hub that cannot be reached at all is an error at once.
+    """
     failures = 0
     while True:
         try:
             return attempt()
+        except Unreachable as trouble:
+            raise ModelError(f"{what}: {trouble} ({hub.name}). {_NO_INTERNET}") from trouble
         except Transient as trouble:
             failures += 1
             if failures > len(hub.delays_s):
-                raise gave_up(hub, what, trouble) from trouble
+                tries = f"{hub.name}, {failures} attempts"
+                raise ModelError(f"{what}: {trouble} ({tries}). {_NO_INTERNET}") from trouble
             note(f"{what}: {trouble}; trying again")
             hub.wait(failures, trouble)
 
 
 def gave_up(hub: Hub, what: str, trouble: Transient) -> ModelError:
-    """The error for when no attempt is left."""
+    """The error for when no attempt to fetch a file is left."""
     return ModelError(
         f"{what}: {trouble} ({hub.name}, {len(hub.delays_s) + 1} attempts). What has arrived is"
-        " kept; run the same command again to go on. Without internet access, set HF_ENDPOINT to a"
-        " mirror or copy a model folder here"
+        f" kept; run the same command again to go on. {_NO_INTERNET}"
     )
+
+
+def _unreachable_reason(error: Exception) -> str:
+    """Why no connection came about, from what lies below requests' error; "" if one did."""
+    pending: list[object] = [error]
+    seen: set[int] = set()
+    while pending:
+        below = pending.pop()
+        if not isinstance(below, BaseException) or id(below) in seen:
+            continue
+        seen.add(id(below))
+        if isinstance(below, socket.gaierror):
+            return "the host name cannot be resolved; check the name, the network and the DNS"
+        if isinstance(below, ConnectionRefusedError):
+            return "nothing listens there (connection refused)"
+        pending += [below.__cause__, below.__context__, getattr(below, "reason", None), *below.args]
+    return ""
 
 
 def _refusal(hub: Hub, repo: str, response: requests.Response) -> ModelError | Transient:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import socket
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import requests
 
 from edge.errors import ModelError, ModelInvalid, ModelMissing
 from edge.hub import pull as pull_module
@@ -347,12 +351,52 @@ def test_file_without_checksum_is_refused(server, hub, tmp_path):
         fetch(hub, tmp_path / "m")
 
 
-def test_nobody_listens(tmp_path):
+def test_a_hub_that_is_not_there_is_told_at_once(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as placeholder:
         port = placeholder.getsockname()[1]
-    hub = Hub(endpoint=f"http://127.0.0.1:{port}", delays_s=(0.01,))
-    with pytest.raises(ModelError, match=rf"connection failed.*127.0.0.1:{port}.*HF_ENDPOINT"):
+    cases = {
+        f"http://127.0.0.1:{port}": "nothing listens there (connection refused)",
+        "http://nosuch.invalid": "the host name cannot be resolved",
+    }
+    for endpoint, reason in cases.items():
+        watcher = Watcher()
+        hub = Hub(endpoint, delays_s=(60, 60, 60))  # no test would live to see a second attempt
+        with pytest.raises(ModelError) as caught:
+            pull(hub, REPO, tmp_path / "m", revision="main", force=False, progress=watcher)
+        assert f"asking for {REPO}: {reason}" in str(caught.value)
+        assert f"({endpoint}). Without internet access, set HF_ENDPOINT" in str(caught.value)
+        assert "is kept" not in str(caught.value)
+        assert watcher.notes == []
+
+
+def test_a_proxy_that_is_not_there_is_told_at_once(tmp_path, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as placeholder:
+        port = placeholder.getsockname()[1]
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+    with pytest.raises(ModelError, match="the proxy cannot be reached: nothing listens there"):
+        fetch(Hub("http://hub.invalid", delays_s=(60,)), tmp_path / "m")
+
+
+def test_a_hub_that_hangs_up_is_tried_again_and_nothing_is_said_to_be_kept(server, hub, tmp_path):
+    server.fault("listing", Fault(status=503), times=9)
+    with pytest.raises(ModelError, match=r"503 .*, 4 attempts\). Without") as caught:
         fetch(hub, tmp_path / "m")
+    assert "is kept" not in str(caught.value)
+
+
+def test_a_hub_that_goes_away_between_two_files_is_tried_again(server, hub, tmp_path, monkeypatch):
+    real, times = requests.Session.get, []
+
+    def get(session, url, **options):
+        if url.endswith("LICENSE") and len(times) < 2:
+            times.append(url)
+            raise requests.exceptions.ConnectionError(ConnectionRefusedError())
+        return real(session, url, **options)
+
+    monkeypatch.setattr(requests.Session, "get", get)
+    _, watcher = fetch(hub, tmp_path / "m")
+    assert len(watcher.notes) == 2
+    assert_holds(tmp_path / "m", model_files())
 
 
 @pytest.mark.parametrize(
@@ -417,6 +461,34 @@ def test_disk_full(server, hub, tmp_path):
     with pytest.raises(ModelError, match="the disk is full; what has arrived is kept"):
         fetch(hub, tmp_path / "m")
     assert server.gets(BIG)
+
+
+def test_a_destination_below_a_file_is_told_before_the_hub_is_asked(server, hub, tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ModelError, match=f"{tmp_path}/file is not a folder; choose another"):
+        fetch(hub, tmp_path / "file" / "deep" / "m")
+    assert server.requests == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")
+def test_a_destination_of_another_user_is_told_before_the_hub_is_asked(server, hub):
+    code = f"""
+import os
+from pathlib import Path
+from edge.errors import ModelError
+from edge.hub.pull import pull
+from edge.hub.wire import Hub
+os.setgid(65534)
+os.setuid(65534)
+dest = Path("/var/lib/edge-test-that-does-not-exist/m")
+try:
+    pull(Hub({server.url!r}), {REPO!r}, dest, revision="main", force=False, progress=None)
+except ModelError as error:
+    print(error)
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "/var/lib/edge-test-that-does-not-exist/m: not allowed to write here" in run.stdout
+    assert server.requests == []
 
 
 def test_folder_that_cannot_be_written(hub):

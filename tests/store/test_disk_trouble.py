@@ -134,7 +134,7 @@ def test_a_read_only_disk_is_named(small_disk: Path) -> None:
 
     with pytest.raises(StoreError, match=f"{settings.folder}.*read-only"):
         open_store(settings)
-    with pytest.raises(StoreError, match=r"Read-only file system; .*`store\.folder`"):
+    with pytest.raises(StoreError, match=r"mounted read-only; .*`store\.folder`"):
         open_store(StoreSettings(small_disk / "another"))
 
     subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
