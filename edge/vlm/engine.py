@@ -41,9 +41,10 @@ from edge.vlm.layout import Layout, load_layout
 from edge.vlm.look import Looker, Shown
 from edge.vlm.prompt import read_chat_format
 from edge.vlm.runner import Runner
-from edge.vlm.self_test import run_self_test
+from edge.vlm.self_test import run_self_test, warm_up
 from edge.vlm.settings import OVERVIEW_PIXELS, EngineSettings
 from edge.vlm.tokens import TokenCoder, load_tokens
+from edge.vlm.trial import forget_passes, has_passed, remember_pass
 from edge.vlm.vision import Eye, check_image, cut
 
 logger = logging.getLogger(__name__)
@@ -149,6 +150,14 @@ class Engine:
         loaded = self._loaded
         return run_self_test(self._layout, loaded.runner, loaded.coder, loaded.eye)
 
+    def warm_up(self) -> None:
+        """One small pass, so that the first answer does not wait for the plugin's preparations.
+
+        Raises ModelInvalid or AnalysisFailed if the model does not run.
+        """
+        loaded = self._loaded
+        warm_up(self._layout, loaded.runner, loaded.eye)
+
     def close(self) -> None:
         """Release the model's memory; the engine cannot be used afterwards."""
         self._open = None
@@ -220,6 +229,7 @@ def open_engine(settings: EngineSettings) -> Engine:
 def open_tested_engine(settings: EngineSettings) -> Engine:
     """`open_engine`, then the self-test: how a process that is to answer opens a model.
 
+    Where this model passed before and has a cache folder, a warm-up takes the test's place.
     Two troubles that show only when the model runs are overcome. OpenVINO notices a compiled model
     that was cut short, but not flipped bits inside one: cached models are deleted and compiled
     again, once. And without VNNI its int8 activations fail (2026.4, AVX2 alone): they are then
@@ -229,7 +239,11 @@ def open_tested_engine(settings: EngineSettings) -> Engine:
     while True:
         engine = open_engine(settings)
         try:
-            engine.self_test()
+            if has_passed(settings):
+                engine.warm_up()
+            else:
+                engine.self_test()
+                remember_pass(settings)
         except (ModelInvalid, AnalysisFailed) as error:
             engine.close()
             settings = _second_try(settings, error)
@@ -246,6 +260,7 @@ def _second_try(settings: EngineSettings, error: EdgeError) -> EngineSettings:
     elif settings.cache_dir is not None:
         # Without the cache from now on: a second failure is the model's own.
         logger.warning("the model cache at %s is damaged (%s)", settings.cache_dir, error)
+        forget_passes(settings.cache_dir)
         for blob in settings.cache_dir.glob("*.blob"):
             blob.unlink(missing_ok=True)
         return replace(settings, cache_dir=None)
