@@ -16,6 +16,7 @@ from edge.daemon.analyzer_host import AnalyzerHost
 from edge.daemon.jobs import Job, Urgency, urgency_of
 from edge.daemon.messages import Analysed, AnalysisRefused, EngineFailed, EngineReady
 from edge.daemon.reporter import Reporter, timing_report, view_report
+from edge.daemon.reuse import Recent
 from edge.daemon.scheduler import Outcome, Scheduler
 from edge.findings import Finding, ModelReport, rfc3339
 from edge.frames import Keyframe
@@ -48,6 +49,7 @@ class _Progress:
     results: list[AnalysisResult]
     started_mono_s: float
     settled: dict[str, object] | None = None  # fields of the finding, once the rules have judged
+    is_reused: bool = False  # the answers are those of an earlier keyframe
     describe: Look | None = None  # where a description, if one is wanted, is to look
 
 
@@ -62,6 +64,7 @@ class Analyst:
         rules: RuleBook,
         on_settled: Callable[[Settlement], None],
         deadline_s: float,
+        reuse_s: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.scheduler = Scheduler()
@@ -69,6 +72,7 @@ class Analyst:
         self.reporter = reporter
         self.rules = rules
         self.deadline_s = deadline_s
+        self.recent = Recent(reuse_s)
         self._on_settled = on_settled
         self._clock = clock
         self._replies: dict[str, Reply] = {}
@@ -134,9 +138,8 @@ class Analyst:
                 self._give_up_late(now)
         elif running is not None:  # its analyzer died, this is the next one
             self._submit(running)
-        elif (taken := self.scheduler.take(now)) is not None:
-            self._progress = _Progress([], now)
-            self._submit(taken)
+        while self.host.is_ready and (taken := self.scheduler.take(now)) is not None:
+            self._begin(taken, now)
 
     def heard(self, message: object) -> None:
         """The analyzer says something."""
@@ -180,6 +183,17 @@ class Analyst:
     def _is_running(self, job_id: str) -> bool:
         return self.scheduler.running is not None and self.scheduler.running.id == job_id
 
+    def _begin(self, job: Job, now_mono_s: float) -> None:
+        """Take up the job: answer it from memory if that still holds, else send it."""
+        self._progress = _Progress([], now_mono_s)
+        known = None if job.asking is None else self.recent.find(job)
+        if job.asking is None or known is None:
+            self._submit(job)
+            return
+        self._progress.is_reused = True
+        self._progress.results.append(known)
+        self._settle(job, job.asking, known)
+
     def _submit(self, job: Job) -> None:
         """Send the running job's next part: the questions, or the description after them."""
         described = self._progress.describe
@@ -204,6 +218,7 @@ class Analyst:
         if job.asking is None or self._progress.settled is not None:
             self._finish("analysed")
         else:
+            self.recent.keep(job, result)
             self._settle(job, job.asking, result)
 
     def _settle(self, job: Job, asking: Asking, result: AnalysisResult) -> None:
@@ -215,12 +230,13 @@ class Analyst:
             "views": [view_report(view) for view in result.views],
             "model": model_report(self.host.info),
             "covers_from": self._covers_from(job),
+            "reused": self._progress.is_reused,
         }
         self.reporter.update(job.id, {**self._progress.settled, **self._timing(job)})
         self._on_settled(settlement)
         self._progress.describe = settlement.describe
         if settlement.describe is None:
-            self._finish("analysed")
+            self._finish("reused" if self._progress.is_reused else "analysed")
         else:
             self._submit(job)
 
@@ -246,7 +262,8 @@ class Analyst:
         if outcome == "failed":
             self._end_unanalysed(job, "analysis_failed", reason)
             return
-        self.host.spent(sum(result.timing.total_ms for result in self._progress.results))
+        if outcome == "analysed":
+            self.host.spent(sum(result.timing.total_ms for result in self._progress.results))
         changes = {**(self._progress.settled or {}), **self._timing(job), "reason": reason}
         description = self._progress.results[-1].description if self._progress.results else None
         if description is not None:

@@ -41,6 +41,7 @@ from edge.daemon.messages import EngineReady
 from edge.daemon.notify import Notifier, watchdog_interval_s
 from edge.daemon.plans import AnalyzerPlan, analyzer_body
 from edge.daemon.reporter import Reporter
+from edge.daemon.reuse import Recent
 from edge.daemon.rule_keeper import RuleKeeper
 from edge.daemon.stats import build_stats, outbox_stats, resident_mb
 from edge.daemon.wiring import (
@@ -93,6 +94,7 @@ class Daemon:
             rules=self._rules.book,
             on_settled=self._rules.settled,
             deadline_s=self._config.vlm.deadline_s,
+            reuse_s=self._config.vlm.reuse_s,
         )
         self._cameras = Cameras(
             self._inbox,
@@ -283,6 +285,7 @@ class Daemon:
         self._rules.replace(new)
         self._analyst.host.replace_plan(analyzer_plan(new, model_dir))
         self._analyst.deadline_s = new.vlm.deadline_s
+        self._analyst.recent = Recent(new.vlm.reuse_s)
         self._cameras.apply(new)
         self._announce_all()
 

@@ -39,7 +39,7 @@ from tests.support.scripted_child import Nursery
 class Bench:
     """An analyst whose clock and analyzer are in the test's hands."""
 
-    def __init__(self, store: Store, describe: str) -> None:
+    def __init__(self, store: Store, describe: str, reuse_s: float = 0.0) -> None:
         self.now = 100.0
         self.store = store
         self.nursery = Nursery()
@@ -54,6 +54,7 @@ class Bench:
             rules=RuleBook([rule], {}),
             on_settled=self.settled.append,
             deadline_s=5.0,
+            reuse_s=reuse_s,
             clock=lambda: self.now,
         )
         self.start_analyzer()
@@ -253,6 +254,36 @@ def test_waiting_users_are_told_of_the_end_and_of_waiting_in_vain(bench: Bench) 
     bench.analyst.stop(["porch"])
     assert replies[1:] == ["the daemon was stopped before its analysis"]
     assert bench.analyst.scheduler.num_waiting == 0
+
+
+def test_an_unchanged_picture_reuses_the_answers(store: Store) -> None:
+    bench = Bench(store, "never", reuse_s=10)
+    first = bench.take(pts_s=1.0)
+    bench.answer()
+    second = bench.take(pts_s=3.0)
+    third = bench.take(pts_s=20.0)
+    assert [m.type for m in bench.life(second)] == ["new", "update", "end"]
+    end = bench.life(second)[-1]
+    assert end.reused
+    assert not bench.life(first)[-1].reused
+    assert [v.answer for v in end.verdicts] == ["yes"]
+    assert bench.asked.id == third, "too old by then"
+    counts = bench.analyst.scheduler.counts("porch")
+    assert (counts.keyframes, counts.analysed, counts.reused, counts.waiting) == (3, 1, 1, 1)
+
+
+def test_a_reused_verdict_may_still_want_a_description(store: Store) -> None:
+    bench = Bench(store, "always", reuse_s=10)
+    bench.take(pts_s=1.0)
+    bench.answer()
+    bench.answer()
+    second = bench.take(pts_s=3.0)
+    assert bench.asked.id == second
+    assert bench.asked.describe
+    bench.answer()
+    end = bench.life(second)[-1]
+    assert end.reused
+    assert end.summary == "A person."
 
 
 def test_stopping_ends_every_finding(bench: Bench) -> None:
