@@ -11,6 +11,7 @@ import pytest
 
 from edge.errors import AnalysisFailed, QuestionError
 from edge.questions import AnalysisRequest, Look
+from edge.vlm.decode import Pen
 from edge.vlm.describe import (
     MAX_ITEM_CHARS,
     MAX_ITEMS,
@@ -24,6 +25,7 @@ from edge.vlm.json_place import locate
 from edge.vlm.layout import load_layout
 from edge.vlm.schema import bound_schema
 from edge.vlm.tokens import load_tokens
+from edge.vlm.tree import ROOT, Segment, TokenTree
 from tests.support.scripted_pen import RandomPen, ScriptedPen
 
 HOUR_S = 3600.0
@@ -326,6 +328,24 @@ def test_locate(text, string_at, items):
     place = locate(text)
     assert place.string_at == string_at
     assert len(place.items) == items
+
+
+def test_a_pen_that_goes_back_writes_as_if_it_never_had_been_there(demo_parts):
+    runner, coder = demo_parts.runner, demo_parts.coder
+
+    def pen():
+        tree = TokenTree(runner)
+        tree.start()
+        grown = tree.grow([Segment(coder.encode("A man at the"), ROOT)])[0]
+        return Pen(tree, runner, grown.branch, runner.logits(grown.hidden[-1:])[0])
+
+    straight = pen()
+    straight.feed(coder.encode(" gate"))
+    turned = pen()
+    turned.feed(coder.encode(" red car and a van"))
+    turned.back(len(coder.encode(" red car and a van")))
+    turned.feed(coder.encode(" gate"))
+    np.testing.assert_allclose(turned.logits, straight.logits, atol=1e-4)
 
 
 def test_own_schema_through_the_engine(demo_engine, noise):
