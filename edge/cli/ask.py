@@ -88,10 +88,10 @@ def run(args: argparse.Namespace) -> int:
     picture = load_picture(args.image)
     settings = _engine_settings(args)
 
-    from edge.vlm.engine import open_engine  # noqa: PLC0415 - openvino takes a second to import
+    from edge.vlm.engine import open_tested_engine  # noqa: PLC0415 - openvino takes a second to import
 
     started = time.monotonic()
-    with open_engine(settings) as engine:
+    with open_tested_engine(settings) as engine:
         loaded = time.monotonic()
         request = AnalysisRequest(
             id="ask",

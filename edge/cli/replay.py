@@ -157,13 +157,14 @@ class _Judge:
         )
         from edge.hub.places import find_model  # noqa: PLC0415
         from edge.rules.book import RuleBook  # noqa: PLC0415
-        from edge.vlm.engine import open_engine  # noqa: PLC0415
+        from edge.vlm.engine import open_tested_engine  # noqa: PLC0415
 
         self._camera = camera
         self._deadline_s = config.vlm.deadline_s
         self._start = datetime.now(UTC)
         self._rules = RuleBook(build_rules(config), camera_zones(config))
-        self._engine = open_engine(analyzer_plan(config, find_model(config.vlm.model)).engine)
+        plan = analyzer_plan(config, find_model(config.vlm.model))
+        self._engine = open_tested_engine(plan.engine)
 
     def look_at(self, keyframe: Keyframe) -> Iterator[dict[str, object]]:
         """The verdicts about a keyframe, and the states that it or the time before it changed."""
