@@ -61,7 +61,7 @@ LIMIT_RULES, LIMIT_PX = 8, (256, 192)  # the pass whose least time is worked out
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One thing to measure. `max_s` is the deadline of what is written."""
+    """One thing to measure. `max_s` bounds the writing, after the verdicts of the same picture."""
 
     kind: CaseKind
     width_px: int

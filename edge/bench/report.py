@@ -259,7 +259,7 @@ def _texts(bench: Bench) -> Table:
     rows = [
         (
             f"description after {DESCRIPTION_RULES} verdicts, {case.size}",
-            f"{_shown(Spread.of(description_s(ours, case)))} s",
+            _described(ours, case),
         )
         for case in ours
         if case.kind == "describe"
@@ -347,6 +347,11 @@ def _median(samples: Sequence[Sample], of: Callable[[Sample], float]) -> float:
 
 def _maybe(spread: Spread | None) -> dict[str, Any] | None:
     return None if spread is None else dataclasses.asdict(spread)
+
+
+def _described(samples: Samples, case: Case) -> str:
+    written = _median(samples[case], lambda s: s.output_tokens)
+    return f"{_shown(Spread.of(description_s(samples, case)))} s, from {written:.0f} tokens written"
 
 
 def _shown(spread: Spread) -> str:

@@ -51,6 +51,7 @@ def test_json_is_one_document(capsys):
     assert found["total_s"]["median"] > 0
     assert found["outside_infer"] is not None, "the clock around inference sees nothing"
     assert document["limit"]["total_s"] > 0
+    assert all(d["written_tokens"] > 5 for d in document["descriptions"]), "no pace to go by"
     assert document["memory"]["engine"]["anonymous_bytes"] > 1e7
     assert "against" not in document
 
