@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     picture = load_picture(args.image)
     settings = _engine_settings(args)
 
-    from edge.vlm.engine import open_tested_engine  # noqa: PLC0415 - openvino takes a second to import
+    from edge.vlm.engine import open_tested_engine
 
     started = time.monotonic()
     with open_tested_engine(settings) as engine:
@@ -145,7 +145,7 @@ def parse_region(words: str) -> Box:
 
 
 def _engine_settings(args: argparse.Namespace) -> EngineSettings:
-    from edge.vlm.settings import EngineSettings  # noqa: PLC0415 - kept off `edge --version`
+    from edge.vlm.settings import EngineSettings
 
     return EngineSettings(
         model_dir=find_model(args.model), threads=args.threads, cache_dir=compiled_dir()

@@ -64,10 +64,10 @@ def run(args: argparse.Namespace) -> int:
     if args.picture is not None and not args.picture.absolute().parent.is_dir():
         raise PictureError(f"{args.picture}: there is no folder {args.picture.parent}")
 
-    from edge.bench.cases import build_plan  # noqa: PLC0415 - kept off the other commands
-    from edge.bench.report import as_document, as_tables  # noqa: PLC0415 - same
-    from edge.bench.run import run_bench  # noqa: PLC0415 - same
-    from edge.bench.tables import as_text  # noqa: PLC0415 - same
+    from edge.bench.cases import build_plan
+    from edge.bench.report import as_document, as_tables
+    from edge.bench.run import run_bench
+    from edge.bench.tables import as_text
 
     rounds = args.rounds or (QUICK_ROUNDS if args.quick else ROUNDS)
     bench = run_bench(
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(as_text(tables))
     if args.picture is not None:
-        from edge.bench.picture import write_picture  # noqa: PLC0415 - only when asked for
+        from edge.bench.picture import write_picture
 
         write_picture(tables, f"edge bench: {bench.model.name}, {bench.machine.cpu}", args.picture)
         print(f"picture: {args.picture}", file=sys.stderr)

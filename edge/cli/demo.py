@@ -38,10 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Start broker and daemon, show findings, end both."""
-    from edge import demo  # noqa: PLC0415 - kept off `edge --help`
-    from edge.cli.watch import follow  # noqa: PLC0415
-    from edge.demo.broker import LocalBroker  # noqa: PLC0415
-    from edge.mqtt.settings import MqttSettings  # noqa: PLC0415
+    from edge import demo
+    from edge.cli.watch import follow
+    from edge.demo.broker import LocalBroker
+    from edge.mqtt.settings import MqttSettings
 
     for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal ends it like Ctrl-C
         signal.signal(number, signal.default_int_handler)
@@ -90,7 +90,7 @@ def start_daemon(
             stdin=subprocess.DEVNULL,
             stderr=log,
             start_new_session=True,  # Ctrl-C is for us: we end it in good order
-            preexec_fn=end_with_parent,  # noqa: PLW1509 - no thread runs yet
+            preexec_fn=end_with_parent,
         )
     finally:
         if log:

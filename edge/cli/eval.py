@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     labels = read_labels(args.labels, rules, _chosen(args.rule, rules))
     model_dir = find_model(args.model or config.vlm.model)
 
-    from edge.vlm.engine import open_tested_engine  # noqa: PLC0415 - takes a second to import
+    from edge.vlm.engine import open_tested_engine
 
     settings = replace(analyzer_plan(config, model_dir).engine, cache_dir=compiled_dir())
     with open_tested_engine(settings) as engine:

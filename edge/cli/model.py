@@ -137,9 +137,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _pull(args: argparse.Namespace) -> int:
-    from edge.cli.model_progress import open_progress  # noqa: PLC0415 - rich, only when shown
-    from edge.hub.pull import pull  # noqa: PLC0415 - brings an HTTP client along
-    from edge.hub.wire import Hub  # noqa: PLC0415 - same
+    from edge.cli.model_progress import open_progress
+    from edge.hub.pull import pull
+    from edge.hub.wire import Hub
 
     dest: Path = args.dest if args.dest is not None else dir_for_pulling() / args.repo
     hub = Hub.from_environment()
@@ -164,7 +164,7 @@ def _pull(args: argparse.Namespace) -> int:
 
 
 def _convert(args: argparse.Namespace) -> int:
-    from edge.convert.convert import convert  # noqa: PLC0415 - only when asked for
+    from edge.convert.convert import convert
 
     if args.awq and args.weights != "int4":
         raise ModelError("--awq goes with --weights int4; int8 needs no such help")
@@ -192,7 +192,7 @@ def _convert(args: argparse.Namespace) -> int:
 
 
 def _info(args: argparse.Namespace) -> int:
-    from edge.vlm.layout import load_layout  # noqa: PLC0415 - kept off `edge --version`
+    from edge.vlm.layout import load_layout
 
     folder = locate_model(args.model)
     try:
@@ -237,7 +237,7 @@ def _show_folder(folder: Path, faults: list[str]) -> None:
 
 
 def _show_layout(layout: Layout) -> None:
-    from edge.hub.recipe import LANGUAGE, MERGER, read_weights  # noqa: PLC0415 - as above
+    from edge.hub.recipe import LANGUAGE, MERGER, read_weights
 
     info, text, vision = layout.info, layout.text, layout.vision
     print(f"name        {info.name}")
@@ -260,8 +260,8 @@ def _show_layout(layout: Layout) -> None:
 
 
 def _self_test(folder: Path) -> str:
-    from edge.vlm.engine import open_engine  # noqa: PLC0415 - openvino takes a second to import
-    from edge.vlm.settings import EngineSettings  # noqa: PLC0415 - same
+    from edge.vlm.engine import open_engine
+    from edge.vlm.settings import EngineSettings
 
     begun_s = time.monotonic()
     with open_engine(EngineSettings(model_dir=folder)) as engine:
@@ -274,7 +274,7 @@ def _self_test(folder: Path) -> str:
 
 
 def _warnings(folder: Path) -> list[str]:
-    from edge.hub.recipe import (  # noqa: PLC0415 - as above
+    from edge.hub.recipe import (
         LANGUAGE,
         MERGER,
         read_weights,

@@ -101,8 +101,8 @@ def keyframe_line(keyframe: Keyframe) -> dict[str, object]:
 
 
 def _keyframes(source: SourceSettings, sampler: SamplerSettings) -> Iterator[Keyframe]:
-    from edge.capture.source import open_source  # noqa: PLC0415 - see OPENCV_FOR_THREADS_NUM
-    from edge.sampler.sampler import Sampler  # noqa: PLC0415
+    from edge.capture.source import open_source
+    from edge.sampler.sampler import Sampler
 
     chooser = Sampler(sampler)
     with open_source(source) as opened:
@@ -114,8 +114,8 @@ def _keyframes(source: SourceSettings, sampler: SamplerSettings) -> Iterator[Key
 
 
 def _plain_settings(video: Path) -> tuple[SourceSettings, SamplerSettings]:
-    from edge.capture.settings import SourceSettings  # noqa: PLC0415
-    from edge.sampler.settings import SamplerSettings  # noqa: PLC0415
+    from edge.capture.settings import SourceSettings
+    from edge.sampler.settings import SamplerSettings
 
     return (
         SourceSettings(camera=video.name, url=str(video.absolute()), realtime=False),
@@ -124,7 +124,7 @@ def _plain_settings(video: Path) -> tuple[SourceSettings, SamplerSettings]:
 
 
 def _load(path: Path, camera: str) -> tuple[Config, str]:
-    from edge.config.load import load_config  # noqa: PLC0415
+    from edge.config.load import load_config
 
     config = load_config(path).config
     name = camera or next(iter(config.cameras))
@@ -139,7 +139,7 @@ def _load(path: Path, camera: str) -> tuple[Config, str]:
 def _configured_settings(
     config: Config, camera: str, video: Path
 ) -> tuple[SourceSettings, SamplerSettings]:
-    from edge.daemon.wiring import camera_plan  # noqa: PLC0415
+    from edge.daemon.wiring import camera_plan
 
     plan = camera_plan(config, camera)
     source = replace(plan.source, url=str(video.absolute()), realtime=False, loop=False, options=())
@@ -150,14 +150,14 @@ class _Judge:
     """Asks the rules' questions and moves their states, by the file's own time."""
 
     def __init__(self, config: Config, camera: str) -> None:
-        from edge.daemon.wiring import (  # noqa: PLC0415
+        from edge.daemon.wiring import (
             analyzer_plan,
             build_rules,
             camera_zones,
         )
-        from edge.hub.places import find_model  # noqa: PLC0415
-        from edge.rules.book import RuleBook  # noqa: PLC0415
-        from edge.vlm.engine import open_tested_engine  # noqa: PLC0415
+        from edge.hub.places import find_model
+        from edge.rules.book import RuleBook
+        from edge.vlm.engine import open_tested_engine
 
         self._camera = camera
         self._deadline_s = config.vlm.deadline_s
@@ -168,8 +168,8 @@ class _Judge:
 
     def look_at(self, keyframe: Keyframe) -> Iterator[dict[str, object]]:
         """The verdicts about a keyframe, and the states that it or the time before it changed."""
-        from edge.questions import AnalysisRequest  # noqa: PLC0415
-        from edge.rules.state import Moment  # noqa: PLC0415
+        from edge.questions import AnalysisRequest
+        from edge.rules.state import Moment
 
         at = self._start + timedelta(seconds=keyframe.pts_s)
         keyframe = replace(keyframe, camera=self._camera, mono_s=keyframe.pts_s, captured_at=at)

@@ -38,17 +38,17 @@ def run(args: argparse.Namespace) -> int:
 def serve(path: Path) -> int:
     """Run the daemon on one configuration file until a signal ends it."""
     # Imported here, because `edge --help` needs none of it.
-    from edge.cli import EX_CONFIG  # noqa: PLC0415
-    from edge.config.last_good import (  # noqa: PLC0415
+    from edge.cli import EX_CONFIG
+    from edge.config.last_good import (
         find_state_folder,
         load_with_fallback,
         save_last_good,
     )
-    from edge.daemon.service import Daemon, log_omissions  # noqa: PLC0415
-    from edge.daemon.wiring import store_settings  # noqa: PLC0415
-    from edge.hub.places import find_model  # noqa: PLC0415
-    from edge.logs import start_logging  # noqa: PLC0415
-    from edge.store.database import open_store  # noqa: PLC0415
+    from edge.daemon.service import Daemon, log_omissions
+    from edge.daemon.wiring import store_settings
+    from edge.hub.places import find_model
+    from edge.logs import start_logging
+    from edge.store.database import open_store
 
     loaded, broken = load_with_fallback(path, find_state_folder(path))
     config = loaded.config

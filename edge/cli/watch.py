@@ -61,11 +61,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _settings(args: argparse.Namespace) -> MqttSettings:
-    from edge.mqtt.settings import MqttSettings  # noqa: PLC0415 - kept off `edge --help`
+    from edge.mqtt.settings import MqttSettings
 
     if args.config is not None:
-        from edge.config.load import load_config  # noqa: PLC0415
-        from edge.daemon.wiring import mqtt_settings  # noqa: PLC0415
+        from edge.config.load import load_config
+        from edge.daemon.wiring import mqtt_settings
 
         return mqtt_settings(load_config(args.config, tolerant=True).config)
     password = ""
@@ -97,9 +97,9 @@ def follow(
 
     Returns how many messages came.
     """
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
-    from edge.mqtt.listener import Listener  # noqa: PLC0415
+    from edge.mqtt.listener import Listener
 
     console = Console(highlight=False, soft_wrap=True)
     until = time.monotonic() + duration_s if duration_s else float("inf")
@@ -118,10 +118,10 @@ def follow(
 
 
 def _show(console: Console, payload: bytes) -> None:
-    from pydantic import ValidationError  # noqa: PLC0415
+    from pydantic import ValidationError
 
-    from edge.cli.finding_lines import show_finding  # noqa: PLC0415
-    from edge.findings import Finding  # noqa: PLC0415
+    from edge.cli.finding_lines import show_finding
+    from edge.findings import Finding
 
     try:
         show_finding(console, Finding.model_validate_json(payload))
