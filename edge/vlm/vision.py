@@ -128,8 +128,8 @@ class Eye:
         self._runner = runner
         self._dims = runner.layout.vision
         self._rules = runner.layout.pixels
-        # A camera feeds the same few sizes over and over; an entry is at most some MB.
-        self._places = lru_cache(maxsize=16)(self._place)
+        # Whole frames come in one size, crops in many; an entry is up to 4 MB.
+        self._places = lru_cache(maxsize=4)(self._place)
 
     def look(self, frames: Sequence[Image]) -> Seen:
         """The visual tokens of one temporal step (see `build_patches` for `frames`)."""
