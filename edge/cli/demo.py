@@ -90,7 +90,7 @@ def start_daemon(
             stdin=subprocess.DEVNULL,
             stderr=log,
             start_new_session=True,  # Ctrl-C is for us: we end it in good order
-            preexec_fn=end_with_parent,
+            preexec_fn=end_with_parent,  # noqa: PLW1509 - no thread runs yet
         )
     finally:
         if log:

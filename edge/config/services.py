@@ -149,6 +149,8 @@ class VlmConfig(Block):
     """CPU threads; all cores if not set."""
     deadline_s: Annotated[float, duration("1s", "10m")] = Field(default=20.0, alias="deadline")
     """Longest time for one analysis."""
+    overview: bool = False
+    """Show the model the whole picture, small, beside the part where it moved."""
     reuse_s: Annotated[float, duration("0s", "10m")] = Field(default=10.0, alias="reuse")
     """How long answers hold for a picture that has not changed where they looked; 0s: never."""
     nice: Annotated[int, Between(0, 19)] = 10

@@ -84,6 +84,7 @@ def analyzer_plan(config: Config, model_dir: Path) -> AnalyzerPlan:
             threads=vlm.threads,
             cache_dir=vlm.cache or config.store.folder / "compiled",
             use_before=vlm.temporal == "pair",
+            overview=vlm.overview,
             max_pixels=vlm.max_pixels or DEFAULT_MAX_PIXELS,
         ),
         nice=vlm.nice,
