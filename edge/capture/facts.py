@@ -1,6 +1,6 @@
 """SourceFacts: what an open source tells about itself, and what it has counted.
 
-Plain values; filled by `packets` and `source`, read by the daemon for its statistics.
+Plain values; filled by `packets` and `source`, for whoever holds the open source.
 """
 
 from __future__ import annotations
