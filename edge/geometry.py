@@ -135,17 +135,6 @@ class Polygon:
         ys = [y for _, y in self.points]
         return Box(min(xs), min(ys), max(xs), max(ys))
 
-    def contains(self, point: Point) -> bool:
-        """Whether the point lies inside (even-odd rule)."""
-        x, y = point
-        inside = False
-        ax, ay = self.points[-1]
-        for bx, by in self.points:
-            if (ay > y) != (by > y) and x < (bx - ax) * (y - ay) / (by - ay) + ax:
-                inside = not inside
-            ax, ay = bx, by
-        return inside
-
     def overlaps(self, box: Box) -> bool:
         """Whether the box and the polygon share any area."""
         clipped = _clip(self.points, box)

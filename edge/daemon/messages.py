@@ -97,7 +97,3 @@ class AnalysisRefused:
     id: str
     error: str
     retry: bool
-
-
-FromCamera = Heartbeat | CameraStatus | MotionChanged | KeyframeTaken
-FromAnalyzer = EngineReady | EngineFailed | Analysed | AnalysisRefused
