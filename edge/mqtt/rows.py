@@ -33,7 +33,7 @@ class _Held:
 
 
 class RowFeed:
-    """Hands out each row once per connection, in order of id within a camera."""
+    """Hands out rows in order of id within a camera; one twice only behind a refused one."""
 
     def __init__(self, outbox: Outbox, retry_first_s: float, retry_max_s: float) -> None:
         self._outbox = outbox
@@ -118,10 +118,16 @@ class RowFeed:
         return True
 
     def accepted(self, row_id: int) -> None:
-        """The broker has the row; `retire` will tell the outbox."""
+        """The broker has the row; `retire` will tell the outbox.
+
+        A row that overtook a refused one is not done with: it goes out again behind that one, so
+        the last time each row of a camera arrives is in order.
+        """
         camera = self._in_flight.pop(row_id)
-        self._acknowledged.add(row_id)
         held = self._held.get(camera)
+        if held is not None and row_id > held.head_id:
+            return
+        self._acknowledged.add(row_id)
         if held is not None and held.probing and held.head_id == row_id:
             del self._held[camera]
             self._rewind(row_id)
@@ -129,8 +135,8 @@ class RowFeed:
     def refused(self, row_id: int, now_mono_s: float) -> bool:
         """The broker does not take the row. True if its camera was not waiting already.
 
-        Rows of the camera sent behind it may still be accepted (they were under way); no further
-        ones are sent until this one is.
+        Rows of the camera sent behind it may still arrive (they were under way) and are sent again
+        later; no further ones are sent until this one is accepted.
         """
         camera = self._in_flight.pop(row_id)
         held = self._held.get(camera)
