@@ -21,7 +21,7 @@ import numpy as np
 
 from edge.capture.clock import Clock
 from edge.capture.settings import SourceSettings
-from edge.demo.drawing import Sensor, draw_things, draw_yard
+from edge.demo.sketch import Sensor, draw_things, draw_yard
 from edge.demo.story import Thing, things_at
 from edge.errors import SourceUnsupported
 from edge.frames import LUMA_WIDTH_PX, Frame, Image, Luma

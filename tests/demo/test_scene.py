@@ -12,8 +12,8 @@ import pytest
 from edge.capture.clock import Clock
 from edge.capture.settings import SourceSettings
 from edge.capture.source import FrameSource
-from edge.demo.drawing import NOISE_SIGMA, draw_things, draw_yard
 from edge.demo.scene import DemoPlan, DemoSource, open_demo, parse_demo_url
+from edge.demo.sketch import NOISE_SIGMA, draw_things, draw_yard
 from edge.demo.story import DOOR, TURN_S, things_at
 from edge.errors import SourceUnsupported
 
