@@ -41,8 +41,8 @@ def draw_ground(yard: Yard, door: DoorState, width_px: int, height_px: int) -> G
     image: Image = np.empty((height_px, width_px, 3), np.uint8)
     canvas = Canvas(image, np.zeros((height_px, width_px), np.uint8))
     ground_px = round(yard.ground_y * height_px)
-    image[:ground_px] = yard.wall
-    image[ground_px:] = yard.ground
+    cv2.rectangle(image, (0, 0), (width_px, height_px), yard.ground, -1)
+    cv2.rectangle(image, (0, 0), (width_px, ground_px - 1), yard.wall, -1)
     _draw_wall(image[:ground_px], yard)
     for polygon, tint in ((yard.driveway, yard.driveway_tint), (yard.path, yard.path_tint)):
         if polygon:
@@ -94,8 +94,8 @@ def _roughen(image: Image, yard: Yard, ground_px: int) -> None:
         grain = np.asarray(cv2.resize(grain, size), np.float32)
     texture = grain[:height_px, :width_px] * yard.texture
     texture[:ground_px] *= 0.45
-    rough = np.rint(texture).astype(np.int16)
-    cv2.add(image, cv2.merge([rough] * 3), dst=image, dtype=cv2.CV_8U)
+    rough = cv2.merge([texture.astype(np.int16)] * 3)
+    image[:] = cv2.add(image, rough, dtype=cv2.CV_8U)
 
 
 def _draw_wall(wall: Image, yard: Yard) -> None:
@@ -185,7 +185,7 @@ def sign_area(sign: Sign, height_px: int) -> int:
 
 def _fill(image: Image, box: Box, colour: Colour) -> None:
     x1, y1, x2, y2 = box.to_px(image.shape[1], image.shape[0])
-    image[y1:y2, x1:x2] = colour
+    cv2.rectangle(image, (x1, y1), (x2 - 1, y2 - 1), colour, -1)
 
 
 def _pixel(image: Image, x: float, y: float) -> tuple[int, int]:

@@ -112,8 +112,9 @@ def _map_of(size_px: tuple[int, int], moment: Moment, pools: list[Pool]) -> NDAr
     for px, py, radius, strength in pools:
         far = ((x - px) ** 2 + ((y - py) * shape) ** 2) / radius**2
         level += strength * np.exp(-1.3 * far)
-    full = cv2.resize(np.clip(level * 100, 0, 255), (width_px, height_px))
-    return np.asarray(cv2.merge([full.astype(np.uint8)] * 3), np.uint8)
+    small = np.clip(level * 100, 0, 255).astype(np.uint8)
+    full = cv2.resize(small, (width_px, height_px))
+    return np.asarray(cv2.cvtColor(full, cv2.COLOR_GRAY2RGB), np.uint8)
 
 
 def flame_light(phase: float, style: int) -> float:

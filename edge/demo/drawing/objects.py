@@ -19,6 +19,7 @@ PARCEL_REACH = (1.3, 1.3, 0.03, 1.04)
 FIRE_REACH = (0.8, 0.8, 0.05, 1.15)
 SMOKE_REACH = (0.75, 0.75, 0.05, 1.1)
 PARCEL_HALF = (0.55, 0.72, 0.95, 0.62)  # half widths by style, in heights
+_SMOKE_PX = 60  # a plume is worked out at this height
 _LID = 0.24  # share of a parcel's height that is its upper face
 
 
@@ -115,7 +116,10 @@ def draw_fire(pen: Pen, thing: Thing) -> None:
 def draw_smoke(pen: Pen, thing: Thing) -> None:
     """A soft plume that widens as it rises and drifts with `phase`."""
     rng = np.random.default_rng(thing.style)
-    cover = np.zeros(pen.sheet.shape[:2], np.float32)
+    height_px, width_px = pen.sheet.shape[:2]
+    scale = max(1.0, pen.unit_px / _SMOKE_PX)  # soft things are drawn small
+    size = max(2, round(width_px / scale)), max(2, round(height_px / scale))
+    cover = np.zeros((size[1], size[0]), np.float32)
     for i in range(18):
         rise = (i / 18 + thing.phase) % 1.0
         side = (rng.uniform(-1, 1) * 0.22 + 0.30 * math.sin(thing.style) * rise) * (0.3 + rise)
@@ -123,14 +127,15 @@ def draw_smoke(pen: Pen, thing: Thing) -> None:
         x, y = pen.px(side, 0.04 + rise * 0.88)
         strength = float(min(1.0, rise * 8) * min(1.0, (1 - rise) * 2.5))
         puff = np.zeros_like(cover)
-        cv2.circle(puff, (round(x), round(y)), max(1, round(radius * pen.unit_px)), strength, -1)
-        np.maximum(cover * 0.999, puff, out=puff)
+        center = round(x / scale), round(y / scale)
+        cv2.circle(puff, center, max(1, round(radius * pen.unit_px / scale)), strength, -1)
+        np.maximum(cover, puff, out=puff)
         cover = cover * 0.35 + puff * 0.65
-    sigma = max(0.8, 0.035 * pen.unit_px)
-    soft = np.asarray(cv2.GaussianBlur(cover, (0, 0), sigma), np.float32)
-    alpha = np.clip(soft * 1.15, 0, 0.92)
-    shade = np.linspace(1.12, 0.88, alpha.shape[0], dtype=np.float32)[:, None]
-    for channel, value in enumerate(thing.tint):
-        pen.sheet[..., channel] = np.clip(alpha * shade * value, 0, 255)
-    pen.sheet[..., 3] = alpha * 255
-    np.minimum(pen.sheet[..., :3], pen.sheet[..., 3:], out=pen.sheet[..., :3])
+    sigma = max(0.8, 0.035 * pen.unit_px / scale)
+    soft = cv2.GaussianBlur(cover, (0, 0), sigma)
+    alpha = np.clip(cv2.resize(soft, (width_px, height_px)) * 1.15, 0, 0.92).astype(np.float32)
+    shade = np.linspace(1.12, 0.88, height_px, dtype=np.float32)[:, None]
+    bright = alpha * shade
+    planes = [np.clip(bright * value, 0, 255).astype(np.uint8) for value in thing.tint]
+    covered = (alpha * 255).astype(np.uint8)
+    pen.sheet[:] = cv2.merge([*(np.minimum(plane, covered) for plane in planes), covered])

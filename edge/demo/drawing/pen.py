@@ -117,20 +117,19 @@ class Canvas:
         self, sheet: Sheet, corner: tuple[int, int], owner: int, *, solid: int = _SOLID
     ) -> None:
         """Lay a sheet on; its pixels of at least `solid` coverage become `owner`'s."""
-        mine = sheet[..., 3] >= solid
-        self.whole[owner] = self.whole.get(owner, 0) + int(np.count_nonzero(mine))
+        cover = np.asarray(cv2.extractChannel(sheet, 3), np.uint8)
+        self.whole[owner] = self.whole.get(owner, 0) + int(np.count_nonzero(cover >= solid))
         cut = self._cut(sheet.shape, corner)
         if cut is None:
             return
         there, here = cut
-        part = sheet[here]
-        rest = cv2.merge([255 - part[..., 3]] * 3)
-        self.image[there] = cv2.add(
-            cv2.multiply(self.image[there], rest, scale=1 / 255), part[..., :3]
-        )
+        mine = cover[here]
+        rest = _rest_of(mine)
+        colours = cv2.cvtColor(sheet[here], cv2.COLOR_RGBA2RGB)
+        self.image[there] = cv2.add(cv2.multiply(self.image[there], rest, scale=1 / 255), colours)
         if self.glow is not None:
             self.glow[there] = cv2.multiply(self.glow[there], rest, scale=1 / 255)
-        self.owner[there][mine[here]] = owner
+        np.copyto(self.owner[there], np.uint8(owner), where=mine >= solid)
 
     def lay_light(self, sheet: Sheet, corner: tuple[int, int]) -> None:
         """Lay a sheet that shines by itself over what shines already."""
@@ -138,17 +137,16 @@ class Canvas:
         cut = self._cut(sheet.shape, corner)
         if cut is not None:
             there, here = cut
-            rest = cv2.merge([255 - sheet[here][..., 3]] * 3)
-            glow[there] = cv2.add(
-                cv2.multiply(glow[there], rest, scale=1 / 255), sheet[here][..., :3]
-            )
+            rest = _rest_of(sheet[here][..., 3])
+            colours = cv2.cvtColor(sheet[here], cv2.COLOR_RGBA2RGB)
+            glow[there] = cv2.add(cv2.multiply(glow[there], rest, scale=1 / 255), colours)
 
     def darken(self, cover: NDArray[np.uint8], corner: tuple[int, int]) -> None:
         """Take light away: `cover` (h, w) is by how much, 0..255."""
         cut = self._cut(cover.shape, corner)
         if cut is not None:
             there, here = cut
-            rest = cv2.merge([255 - cover[here]] * 3)
+            rest = _rest_of(cover[here])
             self.image[there] = cv2.multiply(self.image[there], rest, scale=1 / 255)
 
     def _cut(
@@ -162,6 +160,11 @@ class Canvas:
         if x1 >= x2 or y1 >= y2:
             return None
         return (slice(y1, y2), slice(x1, x2)), (slice(y1 - y, y2 - y), slice(x1 - x, x2 - x))
+
+
+def _rest_of(cover: NDArray[np.uint8]) -> Image:
+    """What a coverage (h, w) leaves of the ground, (h, w, 3)."""
+    return np.asarray(cv2.cvtColor(255 - cover, cv2.COLOR_GRAY2RGB), np.uint8)
 
 
 def darker(colour: Colour, share: float = 0.75) -> Colour:
