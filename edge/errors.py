@@ -9,6 +9,9 @@
     │   └── SourceEnded           a file that is not looped came to its end
     ├── PictureError          a picture that cannot be read or has impossible dimensions
     ├── QuestionError         a question that cannot be asked (empty, too long, bad options)
+    │   └── SessionGone           a follow-up to a conversation that is not open any more
+    ├── TooBusy               a person's question was not taken: too many wait, or for too long
+    ├── Withdrawn             a question was taken back before its answer began
     ├── LabelError            labelled pictures that cannot be used; the text lists every fault
     ├── ModelError            the vision-language model
     │   ├── ModelMissing          no model at the configured place
@@ -84,6 +87,18 @@ class PictureError(EdgeError):
 
 class QuestionError(EdgeError):
     """A question that cannot be asked."""
+
+
+class SessionGone(QuestionError):
+    """A follow-up to a conversation that is not open any more, or never was."""
+
+
+class TooBusy(EdgeError):
+    """A person's question was not taken, or waited for too long; asking later may work."""
+
+
+class Withdrawn(EdgeError):
+    """A question was taken back before its answer began."""
 
 
 class LabelError(EdgeError):

@@ -120,6 +120,19 @@ def choose_crop(
     return crop
 
 
+def choose_region(width_px: int, height_px: int, region: Box | None, rules: SizeRules) -> Crop:
+    """The crop for a region that a person chose, and as little beyond it as whole tokens allow.
+
+    The whole picture where there is none; a region too small for the model is enlarged rather than
+    widened. Raises PictureError as `choose_crop`.
+    """
+    plain = replace(rules, rest_tokens=None)
+    if region is None:
+        return choose_crop(width_px, height_px, (), 0.0, plain)
+    crop = choose_crop(width_px, height_px, (region,), 0.0, replace(plain, min_pixels=0))
+    return _whole(crop.x1, crop.y1, crop.x2, crop.y2, plain)
+
+
 def _around(
     width_px: int, height_px: int, boxes: tuple[Box, ...], margin: float, rules: SizeRules
 ) -> Crop:

@@ -58,11 +58,13 @@ class Pen:
     branch: Branch
     logits: Floats = field(repr=False)  # (V,)
     num_written: int = 0
+    fed: list[int] = field(default_factory=list)  # since the pen was made
 
     def feed(self, ids: Sequence[int]) -> None:
         """Append tokens, whoever chose them, in one pass."""
         grown = self.tree.grow([Segment(tuple(ids), self.branch)])[0]
         self.branch = grown.branch
+        self.fed += ids
         self.logits = self.runner.logits(grown.hidden[-1:])[0]
 
     def back(self, num_tokens: int) -> None:
@@ -71,6 +73,7 @@ class Pen:
         Only tokens of text that were fed to this pen or the end of its branch.
         """
         rows, position = self.branch.rows, self.branch.position
+        del self.fed[max(0, len(self.fed) - num_tokens) :]
         self.branch = Branch(rows[: len(rows) - num_tokens], position - num_tokens)
 
 

@@ -85,9 +85,17 @@ class Describer:
 
         What is unfinished at the deadline is cut. Raises AnalysisFailed.
         """
+        return read_description(self.write_document(pen, plan, bounds), plan)
+
+    def write_document(self, pen: Pen, plan: DescriptionPlan, bounds: DocumentBounds) -> Document:
+        """The description as the JSON that was written; else as `write`."""
         bounds = replace(bounds, max_tokens=max(1, min(bounds.max_tokens, MAX_TOKENS)))
-        document = write_document(pen, self._guides, plan.grammar, self._eos, bounds)
-        return _own(document) if plan.own else _description(document)
+        return write_document(pen, self._guides, plan.grammar, self._eos, bounds)
+
+
+def read_description(document: Document, plan: DescriptionPlan) -> Description:
+    """The description that a document of the plan holds."""
+    return _own(document) if plan.own else _description(document)
 
 
 @lru_cache(maxsize=1)

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from edge.conversation import Piece, Turn, TurnResult
 from edge.errors import (
     AnalysisFailed,
     EdgeError,
@@ -37,12 +38,15 @@ from edge.questions import (
     text,
 )
 from edge.vlm.crop import Crop, SizeRules, choose_crop
+from edge.vlm.dialogue import ScriptWriter
 from edge.vlm.layout import Layout, load_layout
 from edge.vlm.look import Looker, Shown
 from edge.vlm.prompt import read_chat_format
 from edge.vlm.runner import Runner
 from edge.vlm.self_test import run_self_test, warm_up
 from edge.vlm.settings import OVERVIEW_PIXELS, EngineSettings
+from edge.vlm.show import show_pictures
+from edge.vlm.talk import Hearing, Talker
 from edge.vlm.tokens import TokenCoder, load_tokens
 from edge.vlm.trial import forget_passes, has_passed, remember_pass
 from edge.vlm.vision import Eye, check_image, cut
@@ -58,6 +62,7 @@ class _Loaded:
     runner: Runner
     eye: Eye
     looker: Looker
+    talker: Talker
 
 
 class Engine:
@@ -67,9 +72,12 @@ class Engine:
         self._layout, self._settings = layout, settings
         coder = load_tokens(layout)
         chat = read_chat_format(layout, coder)  # cheap checks before the model is compiled
+        writer = ScriptWriter(layout, coder, chat)
         runner = Runner(layout, settings)
+        eye = Eye(runner)
         looker = Looker(runner, coder, chat, settings)
-        self._open: _Loaded | None = _Loaded(coder, runner, Eye(runner), looker)
+        talker = Talker(runner, coder, eye, writer, settings)
+        self._open: _Loaded | None = _Loaded(coder, runner, eye, looker, talker)
 
     @property
     def _loaded(self) -> _Loaded:
@@ -90,6 +98,7 @@ class Engine:
         """
         started = time.monotonic()
         _check_request(request)
+        self._loaded.talker.sessions.put_aside()
         timing = Timing()
         answers: list[Answer] = []
         views: list[View] = []
@@ -131,6 +140,7 @@ class Engine:
         Raises as `analyze` does.
         """
         question = text("generate", wording, max_chars)
+        self._loaded.talker.sessions.put_aside()
         deadline_mono_s = time.monotonic() + deadline_s
         shown: Sequence[Shown] = ()
         if image is not None:
@@ -142,6 +152,37 @@ class Engine:
         )
         self._loaded.runner.release()
         return found.answers[0]
+
+    def talk(
+        self,
+        turn: Turn,
+        tell: Callable[[Piece], None] = lambda _: None,
+        is_cancelled: Callable[[], bool] = lambda: False,
+    ) -> TurnResult:
+        """Answer a turn of a conversation, and remember it. May take seconds.
+
+        `tell` gets each piece of text as it is written; `is_cancelled` is asked between two tokens.
+        Raises SessionGone if the conversation is not open any more, QuestionError for what cannot
+        be asked or does not fit, PictureError, AnalysisFailed; an open conversation stays so.
+        """
+        started = time.monotonic()
+        fed, views = show_pictures(turn, self._layout, self._settings)
+        result = self._loaded.talker.talk(turn, fed, views, Hearing(tell, is_cancelled))
+        total_ms = (time.monotonic() - started) * 1e3
+        return replace(result, timing=replace(result.timing, total_ms=total_ms))
+
+    def settle(self) -> bool:
+        """Do what can wait until an answer is out: close conversations that nobody goes on with,
+        make ready for the next turn, free what is not needed. Whether some are still open.
+        """
+        loaded = self._loaded
+        is_open = loaded.talker.settle()
+        loaded.runner.release()
+        return is_open
+
+    def close_session(self, name: str) -> None:
+        """Forget a conversation; unknown names are ignored."""
+        self._loaded.talker.sessions.close(name)
 
     def self_test(self) -> float:
         """Check the compiled model against itself and warm it up; takes about as long as a

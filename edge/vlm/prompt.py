@@ -9,7 +9,7 @@ people wrote never passes through that template and is encoded as plain text.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edge.errors import ModelInvalid
@@ -58,7 +58,20 @@ def read_chat_format(layout: Layout, coder: TokenCoder) -> ChatFormat:
     Raises ModelInvalid if the template cannot be rendered or puts a picture elsewhere than between
     its vision markers.
     """
-    rendered = _render(layout)
+    rendered = render_chat(
+        layout,
+        [
+            {"role": "system", "content": _SYSTEM_MARK},
+            {
+                "role": "user",
+                "content": [
+                    {"type": "text", "text": _BEFORE_MARK},
+                    {"type": "image"},
+                    {"type": "text", "text": _AFTER_MARK},
+                ],
+            },
+        ],
+    )
     start, pad, end = (
         coder.name(token) or ""
         for token in (layout.tokens.vision_start, layout.tokens.image, layout.tokens.vision_end)
@@ -78,21 +91,14 @@ def read_chat_format(layout: Layout, coder: TokenCoder) -> ChatFormat:
     )
 
 
-def _render(layout: Layout) -> str:
+def render_chat(layout: Layout, messages: Sequence[Mapping[str, object]]) -> str:
+    """The messages as the model's template writes them, up to where the model is to go on.
+
+    Raises ModelInvalid if the template cannot be rendered.
+    """
     from jinja2 import TemplateError  # noqa: PLC0415 - once per start, and not for the light parts
     from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415
 
-    messages = [
-        {"role": "system", "content": _SYSTEM_MARK},
-        {
-            "role": "user",
-            "content": [
-                {"type": "text", "text": _BEFORE_MARK},
-                {"type": "image"},
-                {"type": "text", "text": _AFTER_MARK},
-            ],
-        },
-    ]
     # The switches with which transformers renders chat templates.
     environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
     try:
@@ -111,7 +117,7 @@ def build_prefix(chat: ChatFormat, coder: TokenCoder, questions: Sequence[Questi
         return ids
     lines = [LIST_HEAD]
     lines += [
-        f"{number}. {_one_line(question.text)} ({_allowed(question)})"
+        f"{number}. {one_line(question.text)} ({allowed_answers(question)})"
         for number, question in enumerate(questions, start=1)
     ]
     return ids + coder.encode("\n".join([*lines, LIST_TAIL, ""]))
@@ -137,12 +143,14 @@ def timestamp(coder: TokenCoder, at_s: float) -> Ids:
     return coder.encode(f"<{at_s:.1f} seconds>")
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """The text with each stretch of space as one space."""
     return " ".join(text.split())
 
 
-def _allowed(question: Question) -> str:
-    options = [_one_line(option) for option in question.options]
+def allowed_answers(question: Question) -> str:
+    """How a typed question may be answered, in words."""
+    options = [one_line(option) for option in question.options]
     if question.kind == "yes_no":
         return "yes or no"
     if question.kind == "count":

@@ -44,19 +44,21 @@ KEPT_TOKENS = 128
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 KvState = Mapping[str, ov.Tensor]
+KvArrays = dict[str, NDArray[np.floating]]  # (1, heads, T, head size) by the name of the state
 
 
 class Runner:
     """The five models of one Qwen3-VL, compiled, and the one KV cache of its language model.
 
-    `length` is the number of tokens in the KV cache. Letters in shapes: S tokens of this pass, T
+    `length` is the number of tokens in the KV cache; `epoch` changes when they are replaced rather
+    than appended to. Letters in shapes: S tokens of this pass, T
     tokens in the cache after it, H hidden size, N visual tokens, P patches, R rows read.
     """
 
     def __init__(self, layout: Layout, settings: EngineSettings) -> None:
         """Load and compile. Takes seconds. Raises ModelInvalid for graphs that do not fit."""
         self.layout = layout
-        self.length = 0
+        self.length = self.epoch = 0
         self._largest = 0  # tokens in one pass since the buffers were last released
         self._deepstack = max(1, layout.vision.deepstack)
         self._core = core = ov.Core()
@@ -130,12 +132,21 @@ class Runner:
         The head is compiled when it is first needed: questions with given answers never need it,
         and for the 2B model it takes 0.3 GB.
         """
-        if self._head is None:
-            with _loading(self.layout.path(LANGUAGE_IR)):
-                compiled = self._core.compile_model(self._head_graph, "CPU", self._config)
-                self._head = compiled.create_infer_request()
+        head = self._head or self.load_head()
         with _running("the head"):
-            return self._infer(self._head, {0: np.ascontiguousarray(hidden)})[0]
+            return self._infer(head, {0: np.ascontiguousarray(hidden)})[0]
+
+    @property
+    def has_head(self) -> bool:
+        """Whether the head is compiled now."""
+        return self._head is not None
+
+    def load_head(self) -> ov.InferRequest:
+        """Compile the head now; takes a second or more."""
+        with _loading(self.layout.path(LANGUAGE_IR)):
+            compiled = self._core.compile_model(self._head_graph, "CPU", self._config)
+            self._head = compiled.create_infer_request()
+        return self._head
 
     def drop_head(self) -> None:
         """Free the compiled head until it is needed again."""
@@ -152,6 +163,7 @@ class Runner:
         """Empty the KV cache."""
         self._body.reset_state()
         self.length = 0
+        self.epoch += 1
 
     def snapshot(self) -> KvState:
         """A copy of the KV cache as it is now."""
@@ -165,6 +177,18 @@ class Runner:
             for state in self._body.query_state():
                 state.state = kv[state.name]
         self.length = length
+        self.epoch += 1
+
+    def snapshot_rows(self, rows: NDArray[np.int64], dtype: type[np.floating]) -> KvArrays:
+        """A copy of some rows of the KV cache, one tensor of another type at a time."""
+        return {
+            state.name: state.state.data[:, :, rows].astype(dtype)
+            for state in self._body.query_state()
+        }
+
+    def restore_arrays(self, kv: KvArrays, length: int) -> None:
+        """Set the KV cache to `length` rows from `snapshot_rows`."""
+        self.restore({name: ov.Tensor(np.array(v, np.float32)) for name, v in kv.items()}, length)
 
     def release(self) -> bool:
         """Free the buffers that passes of more than KEPT_TOKENS have grown; says whether it did.

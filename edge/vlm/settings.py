@@ -32,7 +32,8 @@ class EngineSettings:
     size. `overview` shows a small picture of the whole frame before each crop.
     `use_before` shows the picture from before the movement together with the keyframe, as a
     two-frame clip of `before_gap_s` seconds. `max_context` bounds the tokens of one look,
-    `max_prefixes` and `max_prefix_bytes` the remembered question sets.
+    `max_prefixes` and `max_prefix_bytes` the remembered question sets, `max_sessions`,
+    `max_session_bytes` and `session_idle_s` the open conversations.
     """
 
     model_dir: Path
@@ -49,6 +50,9 @@ class EngineSettings:
     max_context: int = 4096
     max_prefixes: int = 8
     max_prefix_bytes: int = 256 * 2**20
+    max_sessions: int = 4
+    max_session_bytes: int = 128_000_000
+    session_idle_s: float = 600.0
 
     def __post_init__(self) -> None:
         if self.threads is not None and self.threads < 1:

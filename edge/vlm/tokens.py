@@ -76,6 +76,13 @@ class TokenCoder:
                 ) from None
         return tokens
 
+    def bytes_of(self, token: int) -> bytes:
+        """The bytes that one token stands for; a control token's name in UTF-8."""
+        name = self.name(token) or ""
+        if token in self.control:
+            return name.encode()
+        return name.translate(_LETTER_BYTES).encode("latin-1", errors="replace")
+
     def single(self, texts: Iterable[str]) -> Ids:
         """The ids of those texts that are exactly one token."""
         encoded = (self.encode(text) for text in texts)

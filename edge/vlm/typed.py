@@ -51,7 +51,7 @@ class Row:
 
 
 def plan_typed(coder: TokenCoder, eos: Iterable[int], number: int, question: Question) -> TypedPlan:
-    """Decide how to read question `number`.
+    """Decide how to read question `number` of a list.
 
     Raises QuestionError if two options are the same to the model.
     """
@@ -62,15 +62,40 @@ def plan_typed(coder: TokenCoder, eos: Iterable[int], number: int, question: Que
         variants = [set[int]() for _ in options]
     else:
         canonical = [coder.encode(" " + option) for option in options]
-        variants = [
-            {ids[0] for form in _forms(option) if (ids := coder.encode(form))} for option in options
-        ]
+        variants = [_first_tokens(coder, option) for option in options]
+    return TypedPlan(question, stub, _forks(coder, eos, question, canonical, variants))
+
+
+def plan_alone(coder: TokenCoder, eos: Iterable[int], question: Question) -> TypedPlan:
+    """Decide how to read a question whose answer is all that the model says: without a stub.
+
+    Raises as `plan_typed`.
+    """
+    options = [" ".join(option.split()) for option in question.options]
+    canonical = [coder.encode(option) for option in options]
+    variants = [_first_tokens(coder, option) for option in options]
+    return TypedPlan(question, (), _forks(coder, eos, question, canonical, variants))
+
+
+def _forks(
+    coder: TokenCoder,
+    eos: Iterable[int],
+    question: Question,
+    canonical: Sequence[Ids],
+    variants: Sequence[set[int]],
+) -> tuple[Fork, ...]:
+    """Where options written as in `canonical` part; `variants` are their other first tokens."""
     _check_distinct(question, canonical)
     ends = (*sorted(eos), *coder.single(["\n"]))
-    forks = _find_forks(canonical, tuple(range(len(options))), 0, ends)
+    forks = _find_forks(canonical, tuple(range(len(canonical))), 0, ends)
     if not forks[0].path:
         forks[0] = _pool(forks[0], variants)
-    return TypedPlan(question, stub, tuple(forks))
+    return tuple(forks)
+
+
+def _first_tokens(coder: TokenCoder, option: str) -> set[int]:
+    """With which tokens a model may begin to write an option."""
+    return {ids[0] for form in _forms(option) if (ids := coder.encode(form))}
 
 
 def _forms(option: str) -> list[str]:

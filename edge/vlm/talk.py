@@ -1,0 +1,361 @@
+"""Turns of a conversation about pictures: told to the model in one pass, answered, remembered.
+
+    what is known of the conversation (its KV is kept)
+      └─ what is new: pictures, words, answers that were not read into the cache yet
+           ├─ question 1, closing ─┬─ options, down to where the last two part
+           ├─ question 2, closing ── written token by token
+           └─ ...
+
+No question sees another one of its turn. Afterwards they stand in the history one behind the other
+with their answers; only the first one's KV can be kept then, the others are read again with the
+next turn.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.conversation import Chance, Ending, Piece, Turn, TurnResult, Writing
+from edge.errors import AnalysisFailed, QuestionError
+from edge.questions import Answer, Description, Timing, View
+from edge.vlm.decode import Pen
+from edge.vlm.describe import Describer, read_description
+from edge.vlm.dialogue import Script, ScriptWriter
+from edge.vlm.document import DocumentBounds
+from edge.vlm.line import Line, build_lines
+from edge.vlm.runner import Runner
+from edge.vlm.sessions import Session, SessionBounds, Sessions
+from edge.vlm.settings import EngineSettings
+from edge.vlm.speak import Speaker, SpeechBounds
+from edge.vlm.tokens import Ids, TokenCoder
+from edge.vlm.transcript import Fed, Transcript
+from edge.vlm.tree import ROOT, Branch, Grown, PrefixCache, Segment, TokenTree
+from edge.vlm.typed import Row, read_rows, score
+from edge.vlm.vision import Eye
+
+MAX_STALE_ROWS = 256  # of questions answered long ago in the cache, before it is packed
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """Who listens to a turn: gets the pieces, and may call it off between two tokens."""
+
+    tell: Callable[[Piece], None]
+    is_cancelled: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """What the pass of a turn gave. As indices into `grown`: for each line its end, which is the
+    path (), and the ends of its paths. The first `num_known` tokens were not computed.
+    """
+
+    grown: list[Grown]
+    nodes: list[dict[Ids, int]]
+    trunk: Branch
+    num_known: int
+    vision_ms: float
+
+    def end(self, line: int, path: Ids = ()) -> Grown:
+        """Where a path of a line ends."""
+        return self.grown[self.nodes[line][path]]
+
+
+@dataclass
+class _Said:
+    """The answers to the lines, in order, as tokens and as they are told. `fed` and `rows` are what
+    the cache holds of the first line and its answer, and where.
+    """
+
+    ids: list[Ids] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+    description: Description | None = None
+    endings: dict[str, Ending] = field(default_factory=dict)
+    chances: dict[str, tuple[Chance, ...]] = field(default_factory=dict)
+    num_written: int = 0
+    fed: Ids = ()
+    rows: NDArray[np.int64] = field(default_factory=lambda: ROOT.rows)
+
+
+class Talker:
+    """Answers turns, and keeps the conversations that they belong to. Not thread-safe."""
+
+    def __init__(
+        self,
+        runner: Runner,
+        coder: TokenCoder,
+        eye: Eye,
+        writer: ScriptWriter,
+        settings: EngineSettings,
+    ) -> None:
+        layout = runner.layout
+        self._runner, self._coder, self._eye, self._writer = runner, coder, eye, writer
+        self._eos = layout.tokens.eos
+        self._max_context = min(settings.max_context, layout.text.max_positions)
+        self._tree = TokenTree(runner)
+        self._speaker = Speaker(coder, self._eos)
+        self._describer = Describer(coder, layout.text.vocab, self._eos)
+        # Apart from the cameras' prefixes, which no conversation is to push out.
+        self._prefix = PrefixCache(runner, 1, settings.max_prefix_bytes)
+        bounds = SessionBounds(
+            settings.max_sessions, settings.max_session_bytes, settings.session_idle_s
+        )
+        self.sessions = Sessions(runner, bounds, exact=settings.accuracy)
+        self._num_unnamed = 0
+        self._brought_head = False  # the head is there for the conversations' sake
+
+    def talk(
+        self, turn: Turn, fed: Sequence[Fed], views: tuple[View, ...], hearing: Hearing
+    ) -> TurnResult:
+        """Answer a turn. `fed` are the pictures of its messages, `views` what they show of them.
+
+        Raises SessionGone for a session that is not open, QuestionError for what cannot be asked
+        or does not fit, AnalysisFailed if the model fails; the session is then as before.
+        """
+        started = time.monotonic()
+        self.sessions.close_idle()
+        name, session, script = self._find(turn, fed)
+        lines = build_lines(turn, self._writer.format, self._coder, self._eos, self._describer)
+        limit = self._limit(turn, script)
+        script, num_dropped = _fit(turn, script, lines, limit)
+        try:
+            pass_ = self._read(session, script.transcript, lines)
+            prefilled = time.monotonic()
+            room = limit - len(script.transcript)
+            said = self._answer(turn, lines, pass_, hearing, started + turn.deadline_s, room)
+        except AnalysisFailed:
+            self._runner.clear()  # what it holds is undefined; all can be computed anew
+            raise
+        self._remember(name, session, script, lines, said, pass_)
+        ended = time.monotonic()
+        return TurnResult(
+            id=turn.id,
+            session=turn.session,
+            answers=tuple(said.answers),
+            description=said.description,
+            views=views,
+            timing=Timing(
+                vision_ms=pass_.vision_ms,
+                prefill_ms=(prefilled - started) * 1e3 - pass_.vision_ms,
+                decode_ms=(ended - prefilled) * 1e3,
+                total_ms=(ended - started) * 1e3,
+                prompt_tokens=len(script.transcript) + sum(len(line.ids) for line in lines),
+                output_tokens=said.num_written,
+            ),
+            endings=said.endings,
+            chances=said.chances,
+            known_tokens=pass_.num_known,
+            num_dropped=num_dropped,
+        )
+
+    def settle(self) -> bool:
+        """Between two turns: close what is idle, have the head ready while someone may ask for
+        text. Whether conversations are open.
+        """
+        self.sessions.close_idle()
+        is_open = len(self.sessions) > 0
+        if is_open and not self._runner.has_head:
+            self._runner.load_head()
+            self._brought_head = True
+        elif not is_open and self._brought_head:
+            self._runner.drop_head()
+            self._brought_head = False
+        return is_open
+
+    def _find(self, turn: Turn, fed: Sequence[Fed]) -> tuple[str, Session, Script]:
+        """The session to go on with, the name to keep it under ("" for a new one without a name),
+        and the conversation up to what is asked now.
+        """
+        if turn.continues:
+            session = self.sessions.get(turn.session)
+            return turn.session, session, self._writer.go_on(session.script, turn.messages, fed)
+        script = self._writer.begin(turn.messages, fed)
+        name, num = self.sessions.closest(script.transcript)
+        if num == 0:
+            return turn.session, Session(script), script
+        base = self.sessions.get(name)
+        if _is_unnamed(name):  # nobody can ask for it by its name: it becomes this one
+            return turn.session or name, base, script
+        return turn.session, self.sessions.fork(base), script
+
+    def _limit(self, turn: Turn, script: Script) -> int:
+        """How many tokens the conversation may have."""
+        if not turn.session:
+            return self._max_context
+        room = self.sessions.bounds.max_bytes - script.transcript.num_bytes
+        return min(self._max_context, room // self.sessions.token_bytes)
+
+    def _read(self, session: Session, transcript: Transcript, lines: Sequence[Line]) -> _Pass:
+        """Bring the cache to the end of each line, in one pass behind what is known."""
+        known = self._known(session, transcript)
+        num = len(known.rows)
+        looked = time.monotonic()
+        seen = tuple(self._eye.look([fed.image]) for fed in transcript.pictures_from(num))
+        vision_ms = (time.monotonic() - looked) * 1e3
+        segments: list[Segment] = []
+        trunk: Branch | int = known
+        if num < len(transcript):
+            segments.append(Segment(transcript.ids[num:], known, seen))
+            trunk = 0
+        nodes: list[dict[Ids, int]] = []
+        for line in lines:
+            nodes.append({(): len(segments)})
+            segments.append(Segment(line.ids, trunk))
+            for path in line.paths():
+                nodes[-1][path] = len(segments)
+                segments.append(Segment(path[-1:], nodes[-1][path[:-1]]))
+        grown = self._tree.grow(segments) if segments else []
+        end = grown[0].branch if trunk == 0 else known
+        return _Pass(grown, nodes, end, num, vision_ms)
+
+    def _known(self, session: Session, transcript: Transcript) -> Branch:
+        """The branch of as much as the cache can be made to hold of the transcript's beginning."""
+        num = session.script.transcript.num_shared(transcript)
+        if self._runner.length - self.sessions.num_known(session) > MAX_STALE_ROWS:
+            self.sessions.put_aside()
+        branch = self.sessions.seat(session, num)
+        if branch is not None:
+            return branch
+        self.sessions.put_aside()
+        prefix = self._writer.house_prefix
+        if transcript.ids[: len(prefix)] == prefix:
+            return self._prefix.start(self._tree, prefix)
+        self._tree.start()
+        return ROOT
+
+    def _answer(
+        self,
+        turn: Turn,
+        lines: Sequence[Line],
+        pass_: _Pass,
+        hearing: Hearing,
+        deadline_mono_s: float,
+        room: int,
+    ) -> _Said:
+        said = _Said()
+        typed = iter(self._read_typed(lines, pass_))
+        pens = self._pens(lines, pass_)
+        for n, line in enumerate(lines):
+            if line.typed is not None:
+                answer = next(typed)
+                said.answers.append(answer)
+                said.ids.append(self._coder.encode(answer.value))
+            elif line.described is not None:
+                bounds = DocumentBounds(room - len(line.words), deadline_mono_s)
+                document = self._describer.write_document(pens[n], line.described, bounds)
+                said.description = read_description(document, line.described)
+                said.ids.append(self._coder.encode(document.text))
+            else:
+                most = max(1, min(turn.writing.max_tokens, room - len(line.ids)))
+                chars = None if line.question is None else line.question.max_chars
+                limits = SpeechBounds(most, chars, deadline_mono_s, hearing.is_cancelled)
+                self._speak(turn.id, line, turn.writing, limits, pens[n], hearing, said)
+        said.num_written = sum(pen.num_written for pen in pens.values())
+        if lines:
+            first = pens.get(0)
+            said.fed = lines[0].words + (lines[0].opening if first is None else tuple(first.fed))
+            said.rows = pass_.end(0).branch.rows if first is None else first.branch.rows
+        return said
+
+    def _speak(
+        self,
+        turn_id: str,
+        line: Line,
+        writing: Writing,
+        bounds: SpeechBounds,
+        pen: Pen,
+        hearing: Hearing,
+        said: _Said,
+    ) -> None:
+        """Write one line's answer."""
+
+        def tell(text: str, chances: tuple[Chance, ...]) -> None:
+            hearing.tell(Piece(turn_id, line.question_id, text, chances))
+
+        speech = self._speaker.speak(pen, writing, bounds, tell)
+        said.ids.append(speech.ids)
+        said.endings[line.question_id] = speech.ending
+        if writing.wants_chances:
+            said.chances[line.question_id] = speech.chances
+        said.answers.append(
+            Answer(
+                question_id=line.question_id,
+                kind="text",
+                value=speech.text,
+                probability=speech.probability,
+                truncated=speech.ending != "stop",
+            )
+        )
+
+    def _read_typed(self, lines: Sequence[Line], pass_: _Pass) -> list[Answer]:
+        """All rows of all typed questions are read together."""
+        plans = [(n, line.typed) for n, line in enumerate(lines) if line.typed is not None]
+        rows = [
+            Row(pass_.end(n, fork.path).hidden[-1], fork.groups)
+            for n, plan in plans
+            for fork in plan.forks
+        ]
+        if not rows:
+            return []
+        read = iter(read_rows(self._runner.logits_at, rows))
+        return [score(plan, list(islice(read, len(plan.forks)))) for _, plan in plans]
+
+    def _pens(self, lines: Sequence[Line], pass_: _Pass) -> dict[int, Pen]:
+        """A pen at the end of each line whose answer is written, by the line's number."""
+        written = [n for n, line in enumerate(lines) if line.typed is None]
+        if not written:
+            return {}
+        ends = [pass_.end(n) for n in written]
+        logits = self._runner.logits(np.stack([end.hidden[-1] for end in ends]))
+        return {
+            n: Pen(self._tree, self._runner, end.branch, row, fed=list(lines[n].opening))
+            for n, end, row in zip(written, ends, logits, strict=True)
+        }
+
+    def _remember(
+        self,
+        name: str,
+        session: Session,
+        script: Script,
+        lines: Sequence[Line],
+        said: _Said,
+        pass_: _Pass,
+    ) -> None:
+        """The lines and their answers become turns of the conversation."""
+        told = self._writer.answered(script, [line.words for line in lines], said.ids)
+        fed = script.transcript.plus(said.fed)
+        num = fed.num_shared(told.transcript)
+        rows = said.rows if lines else pass_.trunk.rows
+        self.sessions.has_grown(session, told, rows[:num])
+        if not name:
+            self._num_unnamed += 1
+            name = f"~{self._num_unnamed}"
+        self.sessions.keep(name, session)
+
+
+def _is_unnamed(name: str) -> bool:
+    return name.startswith("~")  # no session's name can
+
+
+def _fit(turn: Turn, script: Script, lines: Sequence[Line], limit: int) -> tuple[Script, int]:
+    """The conversation without as many of its oldest turns as do not fit, and how many those are.
+
+    One that is given whole loses none: raises QuestionError.
+    """
+    asked = sum(line.num_tokens for line in lines)
+    for num in range(len(script.turns) if turn.session else 1):
+        shorter = script.forget(num)
+        if len(shorter.transcript) + asked <= limit:
+            return shorter, num
+    least = len(script.forget(len(script.turns) - 1).transcript) if turn.session else 0
+    found = (least or len(script.transcript)) + asked
+    raise QuestionError(
+        f"the conversation and what is asked take {found} tokens; at most {max(0, limit)} fit"
+        + (" into a session" if turn.session else "")
+    )
