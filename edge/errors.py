@@ -7,7 +7,7 @@
     │   ├── SourceBroken          was open and failed (read error, time-out); worth retrying
     │   ├── SourceUnsupported     can never work as configured (codec, no video stream, absurd size)
     │   └── SourceEnded           a file that is not looped came to its end
-    ├── PictureError          a picture that cannot be read or has impossible dimensions
+    ├── PictureError          a picture that cannot be read, written or has impossible dimensions
     ├── QuestionError         a question that cannot be asked (empty, too long, bad options)
     │   └── SessionGone           a follow-up to a conversation that is not open any more
     ├── TooBusy               a person's question was not taken: too many wait, or for too long
@@ -82,7 +82,7 @@ class SourceEnded(CaptureError):
 
 
 class PictureError(EdgeError):
-    """A picture that cannot be read or has impossible dimensions."""
+    """A picture that cannot be read or written or has impossible dimensions."""
 
 
 class QuestionError(EdgeError):

@@ -1,4 +1,5 @@
-"""Pictures from users and files: bytes of an image format in, RGB pixels out; and exact resizing.
+"""Pictures from users and files: bytes of an image format in, RGB pixels out, and back; and exact
+resizing.
 
 Owns PIL. Knows nothing of cameras or the model. Everything that can be wrong with a picture file
 becomes a PictureError; no exception or warning of PIL leaves this file.
@@ -75,6 +76,21 @@ def load_picture(source: Path | bytes) -> Image:
                 return np.array(_to_rgb(ImageOps.exif_transpose(opened)))
             except _DECODER_ERRORS as error:
                 raise PictureError(f"{name} is damaged: {_reason(error)}") from None
+
+
+def encode_png(image: Image) -> bytes:
+    """A picture (H, W, 3) uint8 RGB as a PNG file."""
+    file = io.BytesIO()
+    PilImage.fromarray(image).save(file, "PNG")
+    return file.getvalue()
+
+
+def save_png(image: Image, path: Path) -> None:
+    """Write a picture (H, W, 3) uint8 RGB as a PNG file; raises PictureError if that fails."""
+    try:
+        path.write_bytes(encode_png(image))
+    except OSError as error:
+        raise PictureError(f"{path} cannot be written: {error.strerror or error}") from None
 
 
 def resize_bicubic(image: Image, width_px: int, height_px: int) -> Image:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from edge.errors import QuestionError
 from edge.frames import Image
 from edge.geometry import Box
+from edge.heatmap import AttentionMap
 
 QuestionKind = Literal["yes_no", "choice", "count", "rating", "text"]
 
@@ -171,7 +172,8 @@ class AnalysisRequest:
     `deadline_s` counts from the start of the analysis; text that is not finished by then is cut and
     marked `truncated`, typed answers are always completed (the caller's process-level deadline is
     the hard limit). `schema` is the user's JSON Schema for the description, in place of the
-    built-in shape; it is checked when the description is asked for.
+    built-in shape; it is checked when the description is asked for. With `heatmap` the result also
+    tells where each answer looked; it takes longer by two passes of a few tokens for each question.
     """
 
     id: str
@@ -181,6 +183,7 @@ class AnalysisRequest:
     describe: bool = False
     deadline_s: float = 20.0
     schema: Mapping[str, Any] | None = None
+    heatmap: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,13 +200,17 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class AnalysisResult:
-    """Answers in the order of the questions in the request's looks; a view for each look."""
+    """Answers in the order of the questions in the request's looks; a view for each look.
+
+    `attention` has a map for each answer, in the same order, if the request wants them.
+    """
 
     id: str
     answers: tuple[Answer, ...]
     description: Description | None
     views: tuple[View, ...]
     timing: Timing
+    attention: tuple[AttentionMap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

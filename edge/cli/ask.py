@@ -5,6 +5,7 @@
     edge ask yard.jpg "How many people are there?" --count
     edge ask sign.jpg "What does the sign say?"
     edge ask yard.jpg --describe --json
+    edge ask yard.jpg "Is the gate open?" --yes-no --heatmap looked.png
 
 Typed questions (--yes-no, --choices, --count, --rate) are answered from the model's probabilities;
 without one of them the answer is free text.
@@ -23,8 +24,9 @@ from typing import TYPE_CHECKING
 
 from edge.cli.arguments import UsageError, positive, seconds
 from edge.geometry import Box
+from edge.heatmap import draw_overlay
 from edge.hub.places import DEFAULT_MODEL, find_model
-from edge.pictures import load_picture
+from edge.pictures import load_picture, save_png
 from edge.questions import (
     AnalysisRequest,
     AnalysisResult,
@@ -65,6 +67,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="look at this part only, as fractions of the picture, such as 0.5,0,1,1",
     )
     parser.add_argument(
+        "--heatmap",
+        type=Path,
+        metavar="FILE.png",
+        help="write the picture with a map of what the answer looked at laid over it",
+    )
+    parser.add_argument(
         "--model",
         default=DEFAULT_MODEL,
         help="model folder, hub id that was pulled, or `demo` for the bundled untrained one "
@@ -85,6 +93,7 @@ def run(args: argparse.Namespace) -> int:
     """Load the model, ask, print."""
     question = build_question(args)
     boxes = (parse_region(args.region),) if args.region else ()
+    _check_heatmap(args)
     picture = load_picture(args.image)
     settings = _engine_settings(args)
 
@@ -100,9 +109,12 @@ def run(args: argparse.Namespace) -> int:
             looks=(Look(boxes, (question,) if question else ()),),
             describe=args.describe,
             deadline_s=args.deadline,
+            heatmap=args.heatmap is not None,
         )
         result = engine.analyze(request)
         info = engine.info
+    if args.heatmap is not None:
+        save_png(draw_overlay(picture, result.attention[0]), args.heatmap)
     spent = {"load_s": round(loaded - started, 3), "answer_s": round(time.monotonic() - loaded, 3)}
     if args.json:
         print(json.dumps(as_json(result, info, spent), ensure_ascii=False))
@@ -144,6 +156,18 @@ def parse_region(words: str) -> Box:
         ) from None
 
 
+def _check_heatmap(args: argparse.Namespace) -> None:
+    """Before the model is loaded."""
+    if args.heatmap is None:
+        return
+    if args.describe:
+        raise UsageError("--heatmap shows what an answer looked at; it does not go with --describe")
+    if args.heatmap.suffix.lower() != ".png":
+        raise UsageError(f"--heatmap {args.heatmap}: expected the name of a .png file")
+    if not args.heatmap.parent.is_dir():
+        raise UsageError(f"--heatmap {args.heatmap}: there is no folder {args.heatmap.parent}")
+
+
 def _engine_settings(args: argparse.Namespace) -> EngineSettings:
     from edge.vlm.settings import EngineSettings
 
@@ -171,6 +195,13 @@ def as_json(result: AnalysisResult, info: ModelInfo, spent: dict[str, float]) ->
         }
     if result.description:
         document["description"] = dataclasses.asdict(result.description)
+    if result.attention:
+        looked = result.attention[0]
+        document["heatmap"] = {
+            "box": looked.box.as_tuple(),
+            "cells": [[round(float(cell), 5) for cell in row] for row in looked.cells],
+            "picture_frac": round(looked.picture_frac, 4),
+        }
     document["views"] = [dataclasses.asdict(view) for view in result.views]
     document["model"] = dataclasses.asdict(info)
     document["timing"] = {**dataclasses.asdict(result.timing), **spent}

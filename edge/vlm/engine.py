@@ -25,6 +25,7 @@ from edge.errors import (
     QuestionError,
 )
 from edge.frames import Image
+from edge.heatmap import AttentionMap
 from edge.questions import (
     MAX_QUESTIONS,
     AnalysisRequest,
@@ -102,6 +103,7 @@ class Engine:
         timing = Timing()
         answers: list[Answer] = []
         views: list[View] = []
+        maps: list[AttentionMap] = []
         description: Description | None = None
         for index, look in enumerate(request.looks or (Look((), ()),)):
             wants_description = request.describe and index == 0
@@ -118,8 +120,13 @@ class Engine:
                 wants_description=wants_description,
                 deadline_mono_s=started + request.deadline_s,
                 schema=request.schema,
+                wants_gaze=request.heatmap,
             )
             answers += found.answers
+            maps += [
+                AttentionMap(answer.question_id, views[-1].box, gaze.cells, gaze.picture_frac)
+                for answer, gaze in zip(found.answers, found.gazes, strict=bool(found.gazes))
+            ]
             description = found.description or description
             timing = Timing(
                 vision_ms=timing.vision_ms + vision_ms,
@@ -130,7 +137,9 @@ class Engine:
                 output_tokens=timing.output_tokens + found.output_tokens,
             )
         self._loaded.runner.release()
-        return AnalysisResult(request.id, tuple(answers), description, tuple(views), timing)
+        return AnalysisResult(
+            request.id, tuple(answers), description, tuple(views), timing, tuple(maps)
+        )
 
     def generate(
         self, image: Image | None, wording: str, *, max_chars: int = 1000, deadline_s: float = 60.0
@@ -329,6 +338,8 @@ def _check_request(request: AnalysisRequest) -> None:
                 f"they must be equal"
             )
     num = sum(len(look.questions) for look in request.looks)
+    if num == 0 and request.heatmap:
+        raise QuestionError("a heatmap shows where an answer looked, but no question is asked")
     if num == 0 and not request.describe:
         raise QuestionError("nothing is asked: the request has no question and no description")
     if num > MAX_QUESTIONS:

@@ -29,6 +29,7 @@ from edge.vlm import prompt
 from edge.vlm.decode import Pen, TextBounds, write_text
 from edge.vlm.describe import Describer, DescriptionPlan
 from edge.vlm.document import DocumentBounds
+from edge.vlm.gaze import NEUTRAL_WORDING, Gaze, Gazer, contrast
 from edge.vlm.runner import Runner
 from edge.vlm.schema import Schema
 from edge.vlm.settings import EngineSettings
@@ -59,6 +60,7 @@ class LookResult:
     decode_ms: float
     prompt_tokens: int
     output_tokens: int
+    gazes: tuple[Gaze, ...] = ()  # one for each question, if they were wanted
 
 
 class Looker:
@@ -98,10 +100,12 @@ class Looker:
         wants_description: bool,
         deadline_mono_s: float,
         schema: Schema | None = None,
+        wants_gaze: bool = False,
     ) -> LookResult:
         """Answer the questions about what is shown; describe it, by the user's `schema` if given.
 
-        Text that is unfinished at the deadline is cut. Raises QuestionError if the questions and
+        Text that is unfinished at the deadline is cut. With `wants_gaze` also tells where in the
+        last of what is shown each answer looked. Raises QuestionError if the questions and
         the picture do not fit the context or the schema cannot be used, AnalysisFailed if a pass
         fails.
         """
@@ -133,16 +137,46 @@ class Looker:
         if plan is not None:
             bounds = DocumentBounds(self._max_context - self._runner.length, deadline_mono_s)
             description = self._describer.write(pens[-1], plan, bounds)
+        decoded = time.monotonic()
         return LookResult(
             answers=tuple(
                 next(text_answers if q.kind == "text" else typed_answers) for q in questions
             ),
             description=description,
             prefill_ms=(prefilled - started) * 1e3,
-            decode_ms=(time.monotonic() - prefilled) * 1e3,
+            decode_ms=(decoded - prefilled) * 1e3,
             prompt_tokens=prompt_tokens,
             output_tokens=sum(pen.num_written for pen in pens),
+            gazes=self._gazes(shown, questions, asked, order, grown) if wants_gaze else (),
         )
+
+    def _gazes(
+        self,
+        shown: Sequence[Shown],
+        questions: Sequence[Question],
+        asked: _Asked,
+        order: _Order,
+        grown: Sequence[Grown],
+    ) -> tuple[Gaze, ...]:
+        """Where in the last picture each answer looked; after everything else, as it adds tokens to
+        the cache.
+        """
+        if not shown:
+            raise QuestionError("there is no picture, so no heatmap of it")
+        ids, grid = order.segments[0].ids, shown[-1].seen.grid
+        is_picture = np.array(ids) == self._layout.tokens.image
+        rows = grown[0].branch.rows[-len(ids) :][is_picture][-grid[0] * grid[1] :]
+        gazer, trunk = Gazer(self._tree, self._runner, rows), grown[0].branch
+        neutral = prompt.build_turn(self._chat, self._coder, NEUTRAL_WORDING)
+        # For each question where its answer was read, and the same words without a question.
+        typed = iter([(order.nodes[p.stub], asked.turn + p.stub) for p in asked.plans])
+        texts = iter([(index, neutral) for index in order.texts])
+        gazes = []
+        for question in questions:
+            index, words = next(texts if question.kind == "text" else typed)
+            shares = gazer.last(grown[index].branch, order.segments[index].ids[-1])
+            gazes.append(contrast(shares, gazer.behind(trunk, words, order.listed), grid))
+        return tuple(gazes)
 
     def _plan(self, questions: tuple[Question, ...]) -> _Asked:
         """What does not depend on the picture; remembered for the questions that come each time."""
@@ -192,7 +226,7 @@ class Looker:
             segments.append(Segment(path[-1:], nodes[path[:-1]]))
         first_text = len(segments)
         segments += [Segment(text, trunk, blind_to=listed) for text in texts]
-        return _Order(segments, nodes, range(first_text, len(segments)))
+        return _Order(segments, nodes, range(first_text, len(segments)), listed)
 
     def _lead(self, step: Shown) -> Ids:
         """What stands before a picture's tokens."""
@@ -272,9 +306,10 @@ class _Asked:
 @dataclass(frozen=True, slots=True)
 class _Order:
     """The segments of a pass; as indices: the segment in which each typed path ends, counted from
-    the model's turn, and the text branches.
+    the model's turn, and the text branches. `listed` are the rows of the typed questions' list.
     """
 
     segments: list[Segment]
     nodes: Mapping[Ids, int]
     texts: range
+    listed: tuple[int, int]

@@ -60,12 +60,14 @@ class Runner:
         self.layout = layout
         self.length = self.epoch = 0
         self._largest = 0  # tokens in one pass since the buffers were last released
+        self._queries: list[Floats] = []  # of the last pass's last token, a layer each
         self._deepstack = max(1, layout.vision.deepstack)
         self._core = core = ov.Core()
         self._config = config = compile_properties(settings)
         with _loading(layout.path(LANGUAGE_IR)):
             graphs = split_language_model(core.read_model(layout.path(LANGUAGE_IR)), layout)
             self._body = core.compile_model(graphs.body, "CPU", config).create_infer_request()
+            self._key_states = graphs.key_states
             self._head_graph = graphs.head
             self._head_columns = _open_table(graphs.head_matrix, layout.text.vocab)
             self._head: ov.InferRequest | None = None
@@ -122,9 +124,20 @@ class Runner:
             MASK_INPUT: np.where(mask, np.float32(0), np.float32(HIDDEN_SCORE))[None, None],
         }
         with _running("the language model"):
-            hidden = self._infer(self._body, inputs)[0]
+            hidden, *self._queries = self._infer(self._body, inputs)
         self.length += num
         return hidden.reshape(num, -1)
+
+    def last_queries_and_keys(self) -> list[tuple[Floats, Floats]]:
+        """What the last pass's last token compared, in each of the layers that show it.
+
+        Queries (heads, d) and the keys of the whole KV cache (KV heads, T, d), both turned by their
+        positions; a quantized cache is given in f32.
+        """
+        with _running("the KV cache"):
+            states = {state.name: state for state in self._body.query_state()}
+            keys = [np.array(states[name].state.data[0]) for name in self._key_states]
+        return [(q[0, :, 0], k) for q, k in zip(self._queries, keys, strict=True)]
 
     def logits(self, hidden: Floats) -> Floats:
         """Hidden states (R, H) to logits over the vocabulary (R, V).

@@ -57,6 +57,19 @@ def test_help_is_complete(capsys: pytest.CaptureFixture[str], command: str) -> N
         pytest.param(["demo", "--duration", "-5"], "such as 60, 90s or 5m", id="negative time"),
         pytest.param(["watch", "--count", "0"], "at least 1", id="count of nothing"),
         pytest.param(["ask", "a.png"], "a question is needed", id="no question"),
+        pytest.param(
+            ["ask", "a.png", "--describe", "--heatmap", "b.png"],
+            "does not go with --describe",
+            id="heatmap of a description",
+        ),
+        pytest.param(
+            ["ask", "a.png", "x", "--heatmap", "b.jpg"], "a .png file", id="heatmap as JPEG"
+        ),
+        pytest.param(
+            ["ask", "a.png", "x", "--heatmap", "/nowhere/b.png"],
+            "there is no folder /nowhere",
+            id="heatmap to nowhere",
+        ),
         pytest.param(["ask", "a.png", "x", "--describe"], "takes no question", id="both"),
         pytest.param(["ask", "a.png", "x", "--choices", "a"], "two or more", id="one choice"),
         pytest.param(["ask", "a.png", "x", "--threads", "0"], "at least 1", id="no thread"),
@@ -105,6 +118,28 @@ def test_ask_gives_every_option_a_probability(
     assert set(document["probabilities"]) == {"red", "dark red", "blue"}
     assert sum(document["probabilities"].values()) == pytest.approx(1, abs=1e-3)
     assert document["model"]["untrained"] is True
+
+
+def test_ask_draws_what_was_looked_at(
+    capsys: pytest.CaptureFixture[str], picture: str, tmp_path: Path
+) -> None:
+    drawn = tmp_path / "looked.png"
+    words = ["ask", picture, "Is it red?", "--yes-no", "--region", "0.5,0,1,1", "--model", "demo"]
+    status, out, _ = run(capsys, *words, "--json", "--heatmap", str(drawn))
+    assert status == 0
+    document = json.loads(out)
+    heatmap, (view,) = document["heatmap"], document["views"]
+    assert heatmap["box"] == list(view["box"].values())
+    cells = np.array(heatmap["cells"])
+    assert cells.shape == (view["height_px"] // 32, view["width_px"] // 32)
+    assert cells.sum() == pytest.approx(1, abs=1e-2)
+    assert 0 < heatmap["picture_frac"] < 1
+    overlay, before = np.array(Image.open(drawn)), np.array(Image.open(picture))
+    assert overlay.shape == before.shape
+    assert view["box"]["x1"] > 0.2
+    left = np.s_[:, :30]  # not shown to the model
+    assert overlay[left].mean() == pytest.approx(before[left].mean() * 0.675, abs=2)
+    assert "heatmap" not in json.loads(run(capsys, *words, "--json")[1])
 
 
 def test_ask_describes(capsys: pytest.CaptureFixture[str], picture: str) -> None:

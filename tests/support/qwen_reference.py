@@ -142,6 +142,34 @@ class Reference:
         with torch.no_grad():
             return self.model(**self._tensors(given)).logits[0].numpy()
 
+    def attentions(
+        self, given: Input, blind_to: tuple[int, int] = (0, 0), since: int = 0
+    ) -> np.ndarray:
+        """Attention of the last token in each layer, (layers, heads, S). Tokens from `since` on do
+        not see the tokens in `blind_to` (first, end).
+        """
+        import torch
+
+        tensors = self._tensors(given)
+        seen = np.tri(len(given.ids), dtype=bool)
+        seen[since:, slice(*blind_to)] = False
+        positions, _ = self.model.model.get_rope_index(
+            tensors["input_ids"],
+            tensors.get("image_grid_thw"),
+            tensors.get("video_grid_thw"),
+            tensors["attention_mask"],
+        )
+        mask = torch.from_numpy(np.where(seen, 0, np.finfo(np.float32).min).astype(np.float32))
+        tensors |= {"attention_mask": mask[None, None], "position_ids": positions}
+        own = self.model.config._attn_implementation
+        self.model.set_attn_implementation("eager")  # the others do not tell
+        try:
+            with torch.no_grad():
+                out = self.model(**tensors, output_attentions=True, logits_to_keep=1)
+        finally:
+            self.model.set_attn_implementation(own)
+        return np.stack([layer[0, :, -1].numpy() for layer in out.attentions])
+
     def generate(self, given: Input, num_tokens: int) -> list[int]:
         """The ids that greedy generate writes, the end token included where it comes."""
         import torch
