@@ -137,9 +137,8 @@ class Turn:
         self._check_messages()
 
     def _check_messages(self) -> None:
-        pictures = [p for m in self.messages for p in m.parts if isinstance(p, Picture)]
-        if len(pictures) > MAX_PICTURES:
-            raise QuestionError(f"{len(pictures)} pictures; at most {MAX_PICTURES} are allowed")
+        if self.num_pictures > MAX_PICTURES:
+            raise QuestionError(f"{self.num_pictures} pictures; at most {MAX_PICTURES} are allowed")
         if self.continues and not self.messages:
             if self.reply:
                 raise QuestionError("there is no message to reply to")
@@ -152,6 +151,11 @@ class Turn:
             raise QuestionError("a system message can only be the first")
         if self.reply and not str(self.messages[-1].parts[-1]).strip():
             raise QuestionError("the message to reply to is empty")
+
+    @property
+    def num_pictures(self) -> int:
+        """Pictures in its messages."""
+        return sum(isinstance(part, Picture) for m in self.messages for part in m.parts)
 
     @property
     def continues(self) -> bool:

@@ -140,6 +140,17 @@ class MqttConfig(Block):
         return self
 
 
+class SessionsConfig(Block):
+    """Conversations about a picture that are kept open for follow-up questions."""
+
+    max: Annotated[int, Between(1, 64)] = 4
+    """Open conversations; the one unused longest goes first."""
+    memory_bytes: Annotated[int, size("8MB")] = Field(default=128_000_000, alias="memory")
+    """Memory for all of them; a 640x360 picture and some questions take 32 MB of the 2B model."""
+    idle_s: Annotated[float, duration("10s", "1d")] = Field(default=600.0, alias="idle")
+    """A conversation that nobody goes on with is closed after this long."""
+
+
 class VlmConfig(Block):
     """The vision-language model."""
 
@@ -161,6 +172,8 @@ class VlmConfig(Block):
     """Upper bound of what the model sees: auto, small, medium, large, or a size such as 640x360."""
     temporal: Annotated[Literal["off", "pair"], one_of(("off", "pair"))] = "off"
     """`pair` shows the picture from before a movement together with the keyframe."""
+    sessions: SessionsConfig = SessionsConfig()
+    """Conversations that are kept open."""
 
     @field_validator("model")
     @classmethod

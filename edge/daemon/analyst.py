@@ -12,12 +12,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from edge.conversation import Piece
 from edge.daemon.analyzer_host import AnalyzerHost
-from edge.daemon.jobs import Job, Urgency, urgency_of
-from edge.daemon.messages import Analysed, AnalysisRefused, EngineFailed, EngineReady
+from edge.daemon.conversations import Conversations, Order
+from edge.daemon.jobs import Job, TurnJob, Urgency, urgency_of
+from edge.daemon.messages import (
+    Analysed,
+    AnalysisRefused,
+    EngineFailed,
+    EngineReady,
+    Talked,
+    TurnRefused,
+)
 from edge.daemon.reporter import Reporter, timing_report, view_report
 from edge.daemon.reuse import Recent
 from edge.daemon.scheduler import Outcome, Scheduler
+from edge.errors import AnalysisFailed, TooBusy
 from edge.findings import Finding, ModelReport, rfc3339
 from edge.frames import Keyframe
 from edge.questions import (
@@ -69,6 +79,7 @@ class Analyst:
     ) -> None:
         self.scheduler = Scheduler()
         self.host = host
+        self.conversations = Conversations(self.scheduler, host)
         self.reporter = reporter
         self.rules = rules
         self.deadline_s = deadline_s
@@ -122,13 +133,20 @@ class Analyst:
         self._replies[request_id] = reply
         self.step()
 
+    def obey(self, order: Order) -> None:
+        """A person talks about a picture: goes before the cameras' keyframes as well."""
+        self.conversations.obey(order, self._clock())
+        self.step()
+
     def step(self) -> None:
         """Drop what has waited for too long, give the analyzer its next job if it is free."""
         now = self._clock()
         for job in self.scheduler.drop_stale(now):
             waited = now - job.offered_mono_s
             reason = f"waited {waited:.0f} s for the analyzer"
-            if job.is_user:
+            if isinstance(job, TurnJob):
+                self.conversations.end(job.id, TooBusy(reason))
+            elif job.is_user:
                 self._replies.pop(job.id)(None, reason)
             else:
                 self._end_unanalysed(job, "stale", reason)
@@ -136,7 +154,7 @@ class Analyst:
         if not self.host.is_ready:
             if running is not None and self.host.state != "busy":
                 self._give_up_late(now)
-        elif running is not None:  # its analyzer died, this is the next one
+        elif isinstance(running, Job):  # its analyzer died, this is the next one
             self._submit(running)
         while self.host.is_ready and (taken := self.scheduler.take(now)) is not None:
             self._begin(taken, now)
@@ -157,12 +175,28 @@ class Analyst:
                 self.host.done()
                 if self._is_running(job_id):
                     self._failed(error, retry=retry)
+            case Piece():
+                self.conversations.heard(message)
+            case Talked(result):
+                self.host.done()
+                if self._is_running(result.id):
+                    self.scheduler.finish("analysed")
+                    self.conversations.end(result.id, result)
+            case TurnRefused(turn_id, error):
+                self.host.done()
+                if self._is_running(turn_id):
+                    self.scheduler.finish("failed")
+                    self.conversations.end(turn_id, error)
         self.step()
 
     def analyzer_gone(self, exitcode: int | None) -> None:
         """The analyzer's process has ended, whatever it had is to be tried again."""
         self.host.gone(exitcode, self._clock())
-        if self.scheduler.running is not None:
+        running = self.scheduler.running
+        if isinstance(running, TurnJob):
+            self.scheduler.finish("failed")
+            self.conversations.analyzer_gone(running)
+        elif running is not None:
             self._failed("the analyzer process ended during the analysis", retry=True)
 
     def forget_camera(self, camera: str) -> None:
@@ -172,19 +206,28 @@ class Analyst:
 
     def stop(self, cameras: list[str]) -> None:
         """The daemon ends: so do all findings that are still open, and every user is answered."""
-        for job in self.scheduler.forget_users():
-            self._replies.pop(job.id)(None, STOPPED)
+        waiting = self.scheduler.forget_users()
+        if isinstance(self.scheduler.running, TurnJob):
+            waiting.append(self.scheduler.finish("failed"))
+        for job in waiting:
+            if isinstance(job, TurnJob):
+                self.conversations.end(job.id, AnalysisFailed(STOPPED))
+            else:
+                self._replies.pop(job.id)(None, STOPPED)
         if self.scheduler.running is not None:
             self._finish("failed", STOPPED)
         for camera in cameras:
-            for job in self.scheduler.forget(camera):
-                self._end_unanalysed(job, "stale", STOPPED)
+            for kept in self.scheduler.forget(camera):
+                self._end_unanalysed(kept, "stale", STOPPED)
 
     def _is_running(self, job_id: str) -> bool:
         return self.scheduler.running is not None and self.scheduler.running.id == job_id
 
-    def _begin(self, job: Job, now_mono_s: float) -> None:
+    def _begin(self, job: Job | TurnJob, now_mono_s: float) -> None:
         """Take up the job: answer it from memory if that still holds, else send it."""
+        if isinstance(job, TurnJob):
+            self.conversations.submit(job, now_mono_s)
+            return
         self._progress = _Progress([], now_mono_s)
         known = None if job.asking is None else self.recent.find(job)
         if job.asking is None or known is None:
@@ -214,7 +257,7 @@ class Analyst:
 
     def _answered(self, result: AnalysisResult) -> None:
         job = self.scheduler.running
-        assert job is not None  # noqa: S101 - checked by the caller
+        assert isinstance(job, Job)  # noqa: S101 - checked by the caller
         if job.asking is None or self._progress.settled is not None:
             self._finish("analysed")
         else:
@@ -242,7 +285,7 @@ class Analyst:
 
     def _failed(self, error: str, *, retry: bool) -> None:
         job = self.scheduler.running
-        assert job is not None  # noqa: S101 - checked by the caller
+        assert isinstance(job, Job)  # noqa: S101 - checked by the caller
         if self._progress.settled is not None:  # only the description is missing
             self._finish("analysed", f"no description: {error}")
         elif retry and job.attempts + 1 < MAX_ATTEMPTS:
@@ -256,6 +299,7 @@ class Analyst:
     def _finish(self, outcome: Outcome, reason: str = "") -> None:
         """The running job is over."""
         job = self.scheduler.finish(outcome)
+        assert isinstance(job, Job)  # noqa: S101 - a turn ends where it is heard of
         if job.is_user:
             self._reply(job, reason)
             return

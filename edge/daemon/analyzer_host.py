@@ -12,8 +12,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Literal
 
+from edge.conversation import Turn
 from edge.daemon.child import Child
-from edge.daemon.messages import EngineReady, SetLogLevel, Stop
+from edge.daemon.messages import CancelTurn, CloseSession, EngineReady, SetLogLevel, Stop
 from edge.daemon.plans import AnalyzerPlan
 from edge.daemon.slot import Slot
 from edge.questions import AnalysisRequest, ModelInfo
@@ -55,13 +56,23 @@ class AnalyzerHost:
             self.last_error = f"{self.state} past its deadline; its process is replaced"
             log.error("analyzer: %s", self.last_error)
 
-    def submit(self, request: AnalysisRequest, now_mono_s: float) -> None:
-        """Send a request; the analyzer is busy until `done` or `gone`."""
+    def submit(
+        self, request: AnalysisRequest | Turn, now_mono_s: float, *, extra_s: float = 0.0
+    ) -> None:
+        """Send a request; the analyzer is busy until `done` or `gone`.
+
+        It is killed when it takes `extra_s` and a margin more than the request's own deadline.
+        """
         if self.slot.child is None or not self.is_ready:
             raise RuntimeError(f"the analyzer is {self.state}")
         self.state = "busy"
-        self._deadline_mono_s = now_mono_s + request.deadline_s + DEADLINE_MARGIN_S
+        self._deadline_mono_s = now_mono_s + request.deadline_s + extra_s + DEADLINE_MARGIN_S
         self.slot.child.send(request)
+
+    def tell(self, message: CancelTurn | CloseSession) -> None:
+        """Say something that needs no answer; nothing if there is no process."""
+        if self.slot.child is not None:
+            self.slot.child.send(message)
 
     def ready(self, message: EngineReady) -> None:
         """The model is loaded."""

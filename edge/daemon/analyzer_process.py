@@ -11,7 +11,9 @@ import os
 import queue
 import sys
 import time
+from collections import deque
 
+from edge.conversation import Turn
 from edge.daemon.child import (
     ParentConnection,
     leave_signals_to_the_daemon,
@@ -21,10 +23,14 @@ from edge.daemon.child import (
 from edge.daemon.messages import (
     Analysed,
     AnalysisRefused,
+    CancelTurn,
+    CloseSession,
     EngineFailed,
     EngineReady,
     SetLogLevel,
     Stop,
+    Talked,
+    TurnRefused,
 )
 from edge.daemon.plans import AnalyzerPlan
 from edge.errors import AnalysisFailed, EdgeError
@@ -34,6 +40,9 @@ from edge.vlm.engine import Engine, open_tested_engine
 
 log = logging.getLogger(__name__)
 
+IDLE_CHECK_S = 15.0  # how often conversations are looked over while nothing else is to do
+MAX_CANCELLED = 64  # turns called off lately
+
 
 def run_analyzer(pipe: ParentConnection, plan: AnalyzerPlan) -> None:
     """Process body: ends on Stop, when the parent is gone, or when the model cannot be loaded."""
@@ -41,10 +50,10 @@ def run_analyzer(pipe: ParentConnection, plan: AnalyzerPlan) -> None:
     name_process("analyzer")
     start_logging(plan.log_level)
     os.nice(plan.nice)
-    requests: queue.SimpleQueue[object] = queue.SimpleQueue()
-    serve_commands(pipe, requests.put)
+    orders = _Orders()
+    serve_commands(pipe, orders.take)
     try:
-        _serve(pipe, plan, requests)
+        _serve(pipe, plan, orders)
     except (BrokenPipeError, ConnectionResetError):
         pass  # the daemon is gone
     except Exception:
@@ -52,7 +61,33 @@ def run_analyzer(pipe: ParentConnection, plan: AnalyzerPlan) -> None:
         sys.exit(1)  # not raised on: multiprocessing would print it again, secrets and all
 
 
-def _serve(pipe: ParentConnection, plan: AnalyzerPlan, requests: queue.SimpleQueue[object]) -> None:
+class _Orders:
+    """What the daemon orders, one at a time; what is called off is known at once."""
+
+    def __init__(self) -> None:
+        self._waiting: queue.SimpleQueue[object] = queue.SimpleQueue()
+        self._cancelled: deque[str] = deque(maxlen=MAX_CANCELLED)
+
+    def take(self, order: object) -> None:
+        """Called in the commands thread."""
+        if isinstance(order, CancelTurn):
+            self._cancelled.append(order.turn_id)
+        else:
+            self._waiting.put(order)
+
+    def next(self, timeout_s: float | None) -> object | None:
+        """The next order, None if none has come within `timeout_s`."""
+        try:
+            return self._waiting.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+
+    def is_cancelled(self, turn_id: str) -> bool:
+        """Whether a turn was called off."""
+        return turn_id in self._cancelled
+
+
+def _serve(pipe: ParentConnection, plan: AnalyzerPlan, orders: _Orders) -> None:
     started = time.monotonic()
     try:
         engine = open_tested_engine(plan.engine)
@@ -61,12 +96,23 @@ def _serve(pipe: ParentConnection, plan: AnalyzerPlan, requests: queue.SimpleQue
         return
     with engine:
         pipe.send(EngineReady(engine.info, time.monotonic() - started))
-        while not isinstance(request := requests.get(), Stop):
-            match request:
+        is_talking = False  # whether conversations are open
+        while True:
+            order = orders.next(IDLE_CHECK_S if is_talking else None)
+            match order:
                 case AnalysisRequest():
-                    pipe.send(_analyse(engine, request))
+                    pipe.send(_analyse(engine, order))
+                case Turn():
+                    pipe.send(_talk(engine, order, pipe, orders))
+                    is_talking = True
+                case CloseSession(session):
+                    engine.close_session(session)
                 case SetLogLevel(level):
                     set_log_level(level)
+                case Stop():
+                    return
+            if is_talking:
+                is_talking = engine.settle()
 
 
 def _analyse(engine: Engine, request: AnalysisRequest) -> Analysed | AnalysisRefused:
@@ -76,3 +122,13 @@ def _analyse(engine: Engine, request: AnalysisRequest) -> Analysed | AnalysisRef
         return AnalysisRefused(request.id, str(error), retry=True)
     except EdgeError as error:
         return AnalysisRefused(request.id, str(error), retry=False)
+
+
+def _talk(
+    engine: Engine, turn: Turn, pipe: ParentConnection, orders: _Orders
+) -> Talked | TurnRefused:
+    """Answer a turn; its pieces are sent as they are written."""
+    try:
+        return Talked(engine.talk(turn, pipe.send, lambda: orders.is_cancelled(turn.id)))
+    except EdgeError as error:
+        return TurnRefused(turn.id, error)

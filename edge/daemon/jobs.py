@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
+from edge.conversation import Turn
 from edge.frames import Keyframe
 from edge.geometry import Box
 from edge.questions import Look
@@ -76,6 +77,19 @@ class Job:
         """This job standing also for the time span of `older`, whose place it takes."""
         start = min(self.covers_from_mono_s, older.covers_from_mono_s)
         return replace(self, covers_from_mono_s=start)
+
+
+@dataclass(frozen=True, slots=True)
+class TurnJob:
+    """A turn of a person's conversation, which waits for the analyzer before all keyframes."""
+
+    turn: Turn
+    offered_mono_s: float
+
+    @property
+    def id(self) -> str:
+        """The turn's id."""
+        return self.turn.id
 
 
 def is_similar(a: Job, b: Job) -> bool:

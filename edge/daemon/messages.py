@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from edge.conversation import TurnResult
+from edge.errors import EdgeError
 from edge.frames import Keyframe
 from edge.questions import AnalysisResult, ModelInfo
 
@@ -97,3 +99,32 @@ class AnalysisRefused:
     id: str
     error: str
     retry: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTurn:
+    """To the analyzer: nobody waits for this turn any more; its text may end at the next token."""
+
+    turn_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloseSession:
+    """To the analyzer: forget a conversation."""
+
+    session: str
+
+
+@dataclass(frozen=True, slots=True)
+class Talked:
+    """A turn was answered; its pieces came before."""
+
+    result: TurnResult
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRefused:
+    """A turn could not be answered; the analyzer goes on."""
+
+    turn_id: str
+    error: EdgeError

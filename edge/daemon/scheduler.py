@@ -8,7 +8,7 @@ the next one when the analyzer is free and reports how it ended. At all times, f
 | queue                    | bound       | when full                                           |
 |--------------------------|-------------|-----------------------------------------------------|
 | a camera's waiting slots | 2 keyframes | an older similar or less urgent one is superseded   |
-| user questions           | 8           | refused: `offer_user` returns False                 |
+| persons' questions       | 8           | refused: `offer_user` returns False                 |
 | with the analyzer        | 1 job       | `take` returns None                                 |
 """
 
@@ -18,7 +18,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
-from edge.daemon.jobs import Job, is_similar
+from edge.daemon.jobs import Job, TurnJob, is_similar
 from edge.findings import KeyframeCounts
 
 Outcome = Literal["analysed", "reused", "failed"]
@@ -43,13 +43,13 @@ class Scheduler:
     def __init__(self, *, stale_after_s: float = STALE_AFTER_S) -> None:
         self._stale_after_s = stale_after_s
         self._slots: dict[str, list[Job]] = {}
-        self._user: deque[Job] = deque()
-        self._running: Job | None = None
+        self._user: deque[Job | TurnJob] = deque()
+        self._running: Job | TurnJob | None = None
         self._served_mono_s: dict[str, float] = {}
         self._counts: dict[str, KeyframeCounts] = {}
 
     @property
-    def running(self) -> Job | None:
+    def running(self) -> Job | TurnJob | None:
         """The job that the analyzer has now."""
         return self._running
 
@@ -77,16 +77,24 @@ class Scheduler:
         slots.append(job.merged_with(victim))
         return [Superseded(victim, by=job)]
 
-    def offer_user(self, job: Job) -> bool:
-        """Queue a user's question; False if too many wait already."""
+    def offer_user(self, job: Job | TurnJob) -> bool:
+        """Queue a person's question or turn; False if too many wait already."""
         if len(self._user) >= MAX_USER_JOBS:
             return False
         self._user.append(job)
         return True
 
-    def drop_stale(self, now_mono_s: float) -> list[Job]:
+    def withdraw(self, job_id: str) -> bool:
+        """Take a waiting question or turn of a person's out of the queue; whether it was there."""
+        for job in self._user:
+            if job.id == job_id:
+                self._user.remove(job)
+                return True
+        return False
+
+    def drop_stale(self, now_mono_s: float) -> list[Job | TurnJob]:
         """Remove and return the jobs that have waited for too long, users' questions among them."""
-        dropped = []
+        dropped: list[Job | TurnJob] = []
         while self._user and now_mono_s - self._user[0].offered_mono_s > USER_STALE_AFTER_S:
             dropped.append(self._user.popleft())
         for camera, slots in self._slots.items():
@@ -97,7 +105,7 @@ class Scheduler:
                     self._count(camera, waiting=-1, stale=1)
         return dropped
 
-    def take(self, now_mono_s: float) -> Job | None:
+    def take(self, now_mono_s: float) -> Job | TurnJob | None:
         """The next job, which is then running; None if nothing waits or one is running already.
 
         Users first, then by urgency; among equals the camera that was served longest ago. A job
@@ -126,15 +134,17 @@ class Scheduler:
 
     def retry(self) -> Job:
         """The running job is to be run once more (its analyzer died); it stays the running one."""
-        job = self._require_running().retried()
-        self._running = job
-        return job
+        running = self._require_running()
+        if isinstance(running, TurnJob):
+            raise TypeError("a turn is not tried again: its conversation is gone")
+        self._running = running.retried()
+        return self._running
 
-    def finish(self, outcome: Outcome) -> Job:
+    def finish(self, outcome: Outcome) -> Job | TurnJob:
         """The running job ended; the analyzer is free again."""
         job = self._require_running()
         self._running = None
-        if not job.is_user:
+        if isinstance(job, Job) and not job.is_user:
             self._count(
                 job.camera,
                 waiting=-1,
@@ -155,8 +165,8 @@ class Scheduler:
             self._count(camera, waiting=-len(dropped), stale=len(dropped))
         return dropped
 
-    def forget_users(self) -> list[Job]:
-        """Remove all users' questions that wait."""
+    def forget_users(self) -> list[Job | TurnJob]:
+        """Remove all that wait for a person."""
         dropped = list(self._user)
         self._user.clear()
         return dropped
@@ -178,7 +188,7 @@ class Scheduler:
             update={name: getattr(old, name) + change for name, change in changes.items()}
         )
 
-    def _require_running(self) -> Job:
+    def _require_running(self) -> Job | TurnJob:
         if self._running is None:
             raise RuntimeError("no job is running")
         return self._running

@@ -35,6 +35,7 @@ from edge.daemon.announcer import Announcer
 from edge.daemon.cameras import Cameras
 from edge.daemon.child import Child, ChildGone, FromChild, Inbox, kill_all_children
 from edge.daemon.commands import Commands
+from edge.daemon.conversations import CancelOrder, CloseOrder, Door, TurnOrder
 from edge.daemon.disk import DiskThread
 from edge.daemon.introduction import announce_discovery, announce_info
 from edge.daemon.messages import EngineReady
@@ -79,6 +80,7 @@ class Daemon:
         self._store = store
         self._started_mono_s = time.monotonic()
         self._inbox: Inbox = queue.Queue(INBOX_BOUND)
+        self.door = Door(self._inbox)  # for whoever talks to people, in other threads
         self._notifier = Notifier()
         self._stop_signal = ""
         self._reload_wanted = False
@@ -217,6 +219,8 @@ class Daemon:
                 self._cameras.heard(name, generation, words, now)
             case ChildGone(name, generation, exitcode):
                 self._cameras.gone(name, generation, exitcode, now)
+            case TurnOrder() | CancelOrder() | CloseOrder():
+                self._analyst.obey(message)
             case _:
                 self._commands.carry_out(message, now)
 
