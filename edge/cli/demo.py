@@ -109,7 +109,7 @@ def end_daemon(daemon: subprocess.Popen[bytes]) -> None:
 
 _WELCOME = """\
 The daemon runs: a drawn yard, the bundled UNTRAINED model (its answers mean nothing), and a broker
-on 127.0.0.1:{port}. Somebody comes after some 10 s, and again every 40 s. Ctrl-C ends.
+on 127.0.0.1:{port}. Somebody comes after 4 s; something happens every 40 s. Ctrl-C ends.
 """
 _GOODBYE = """
 {shown} messages came over MQTT. To go on with your own camera and the real model:

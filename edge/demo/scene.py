@@ -1,9 +1,10 @@
 """The demo's camera: a drawn yard that is read like any live source.
 
-    demo:yard?seed=7&fps=10&size=640x360
+    demo:yard?seed=7&fps=10&size=640x360&night=auto&weather=auto&events=all&sign=WORDS
 
-Pictures depend on the seed and the time since opening alone. Opened by a camera's process for URLs
-that begin with `demo:`.
+`night` is auto, 0 or 1; `weather` auto, dry or rain; `events` all, visits, calm or tamper (see
+`story`); `sign` is an order for the sign in the yard, `_` for a blank. Pictures depend on these and
+the time since opening alone. Opened by a camera's process for URLs that begin with `demo:`.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Self, cast, get_args
 from urllib.parse import parse_qsl
 
 import cv2
@@ -21,8 +22,10 @@ import numpy as np
 
 from edge.capture.clock import Clock
 from edge.capture.settings import SourceSettings
-from edge.demo.sketch import Sensor, draw_things, draw_yard
-from edge.demo.story import Thing, things_at
+from edge.demo.drawing import draw
+from edge.demo.home import MAX_SIGN_LETTERS
+from edge.demo.story import Events, Night, Rain, Story
+from edge.demo.world import Truth
 from edge.errors import SourceUnsupported
 from edge.frames import LUMA_WIDTH_PX, Frame, Image, Luma
 
@@ -30,6 +33,7 @@ LATE_S = 1.0  # a reader that is later than this gets the newest picture, as fro
 MIN_SIZE_PX, MAX_SIZE_PX = (64, 36), (3840, 2160)
 MAX_FPS = 60.0
 MAX_SEED = 2**32 - 1
+KEYS = ("seed", "fps", "size", "night", "weather", "events", "sign")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class DemoPlan:
     """What a demo URL asks for. `fps` is the camera's own rate, not what is handed on."""
 
     scene: str = "yard"
-    seed: int = 7
+    story: Story = field(default_factory=Story)
     fps: float = 10.0
     width_px: int = 640
     height_px: int = 360
@@ -49,7 +53,7 @@ def open_demo(settings: SourceSettings, clock: Clock | None = None) -> DemoSourc
 
 
 def parse_demo_url(camera: str, url: str) -> DemoPlan:
-    """Read `demo:SCENE?seed=N&fps=N&size=WxH`; every part has a default.
+    """Read a demo URL as the module's text has it; every part has a default.
 
     Raises SourceUnsupported naming the part, its value and what is allowed.
     """
@@ -57,15 +61,22 @@ def parse_demo_url(camera: str, url: str) -> DemoPlan:
     if name not in {"", "yard"}:
         raise SourceUnsupported(f"camera {camera}: the demo has no scene {name!r}, only `yard`")
     values = dict(parse_qsl(query, keep_blank_values=True))
-    unknown = sorted(values.keys() - {"seed", "fps", "size"})
+    unknown = sorted(values.keys() - set(KEYS))
     if unknown:
         raise SourceUnsupported(
-            f"camera {camera}: a demo scene has no {unknown[0]!r}; allowed are seed, fps and size"
+            f"camera {camera}: a demo scene has no {unknown[0]!r}; allowed are {', '.join(KEYS)}"
         )
     plan = DemoPlan()
     width_px, height_px = _parse_size(camera, values.get("size", "640x360"))
+    story = Story(
+        seed=_parse_seed(camera, values.get("seed", str(plan.story.seed))),
+        night=cast("Night", _parse_word(camera, values, "night", get_args(Night))),
+        weather=cast("Rain", _parse_word(camera, values, "weather", get_args(Rain))),
+        events=cast("Events", _parse_word(camera, values, "events", get_args(Events))),
+        sign=_parse_sign(camera, values.get("sign", "")),
+    )
     return DemoPlan(
-        seed=_parse_seed(camera, values.get("seed", str(plan.seed))),
+        story=story,
         fps=_parse_fps(camera, values.get("fps", str(plan.fps))),
         width_px=width_px,
         height_px=height_px,
@@ -79,8 +90,6 @@ class DemoSource:
         self._settings = settings
         self._plan = plan
         self._clock = clock
-        self._yard = draw_yard(plan.seed, plan.width_px, plan.height_px)
-        self._sensor = Sensor(plan.seed, plan.width_px, plan.height_px)
 
     def frames(self) -> Iterator[Frame]:
         """Frames without end, at the lower of the camera's rate and `settings.fps`.
@@ -104,9 +113,10 @@ class DemoSource:
             first = False
             number += step
 
-    def truth_at(self, t_s: float) -> list[Thing]:
-        """What is where in the picture at `pts_s` = `t_s`."""
-        return things_at(self._plan.seed, t_s)
+    def truth_at(self, t_s: float) -> Truth:
+        """What the picture at `pts_s` = `t_s` shows."""
+        plan = self._plan
+        return draw(plan.story.moment_at(t_s), plan.width_px, plan.height_px).truth
 
     def close(self) -> None:
         """Nothing is held open; here because every source has it."""
@@ -123,13 +133,13 @@ class DemoSource:
         self.close()
 
     def _frame(self, number: int, pts_s: float, *, after_gap: bool) -> Frame:
-        clean = draw_things(self._yard, things_at(self._plan.seed, pts_s))
-        image = self._sensor.expose(clean, number)
+        plan = self._plan
+        image = draw(plan.story.moment_at(pts_s), plan.width_px, plan.height_px).picture
         return Frame(
             camera=self._settings.camera,
             luma=_luma(image),
-            width_px=self._plan.width_px,
-            height_px=self._plan.height_px,
+            width_px=plan.width_px,
+            height_px=plan.height_px,
             pts_s=pts_s,
             mono_s=self._clock.mono_s(),
             captured_at=self._clock.utc(),
@@ -156,6 +166,26 @@ def _parse_seed(camera: str, text: str) -> int:
             f"camera {camera}: seed must be a whole number from 0 to {MAX_SEED}, not {text!r}"
         )
     return int(text)
+
+
+def _parse_word(camera: str, values: dict[str, str], key: str, allowed: tuple[str, ...]) -> str:
+    """One of the allowed words; the first is the default."""
+    word = values.get(key, allowed[0])
+    if word not in allowed:
+        raise SourceUnsupported(
+            f"camera {camera}: {key} must be one of {', '.join(allowed)}, not {word!r}"
+        )
+    return word
+
+
+def _parse_sign(camera: str, text: str) -> str:
+    """The order on the sign; `_` stands for a blank."""
+    if not re.fullmatch(rf"[A-Za-z0-9_.-]{{0,{MAX_SIGN_LETTERS}}}", text, re.ASCII):
+        raise SourceUnsupported(
+            f"camera {camera}: sign must be at most {MAX_SIGN_LETTERS} of A-Z, 0-9, '.', '-' and "
+            f"'_' for a blank, not {text!r}"
+        )
+    return text.replace("_", " ").strip().upper()
 
 
 def _parse_fps(camera: str, text: str) -> float:

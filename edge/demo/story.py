@@ -1,156 +1,181 @@
 """What happens in the demo's yard, and when: a pure function of seed and time.
 
-Knows nothing of pixels or clocks. Visits come one after another for ever, in turns of three:
-somebody brings a parcel, somebody takes it away, somebody only stands at the door. Drawn by
-`drawing`.
+Cycles of ten minutes follow each other for ever, each with other people and other cars. Knows
+nothing of pixels or clocks; `scene` shows it, `account` says when what was to be seen.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
 
-from edge.geometry import Box, Point
+from edge.demo import acts
+from edge.demo.acts import Act
+from edge.demo.home import build_home
+from edge.demo.world import (
+    Camera,
+    Daylight,
+    DoorState,
+    Light,
+    Moment,
+    Thing,
+    Weather,
+    Yard,
+)
 
-TURN_S = 40.0  # one visit in each; the yard is quiet for the rest of it
-FIRST_VISIT_S = 6.0  # quiet at the start of each turn, at least
-WALK_S = 5.0  # from the edge of the picture to the door
+CYCLE_S = 600.0
+TURN_S = 40.0  # one act in each
+FIRST_S = 3.0  # an act begins this long after its turn, or up to a second later
 
-DOOR = Box(0.46, 0.22, 0.57, 0.60)
-STEP: Point = (0.515, 0.64)  # the middle of the doorstep
-PARCEL_SPOT: Point = (0.60, 0.655)  # bottom middle of a parcel that was put down
-PARCEL_SIZE = (0.06, 0.075)
-
-Kind = Literal["person", "parcel"]
-Doing = Literal["walking", "standing", "lying", "carried"]
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """How a visitor looks. Colours are (R, G, B), 0..255; `height` is a share of the usual one."""
-
-    coat: tuple[int, int, int]
-    trousers: tuple[int, int, int]
-    hair: tuple[int, int, int]
-    height: float
+Night = Literal["auto", "0", "1"]
+Rain = Literal["auto", "dry", "rain"]
+Events = Literal["all", "visits", "calm", "tamper"]
 
 
-@dataclass(frozen=True, slots=True)
-class Thing:
-    """One thing in the yard at one moment.
+@dataclass(frozen=True)
+class Story:
+    """One yard's story.
 
-    `box` is the visible part, `foot` the bottom middle and `height` the full height, as fractions
-    of the frame and possibly outside of it. `stride` 0..1 is the phase of a walker's step.
+    `night`: falls once in each cycle, never or always. `weather`: one shower in each cycle, dry, or
+    always rain. `events`: everything; visitors and parcels alone; nothing but light, rain and
+    leaves; or everything and a camera that is covered and shifted. `sign` is an order on the sign.
     """
 
-    kind: Kind
-    doing: Doing
-    box: Box
-    foot: Point
-    height: float
-    stride: float = 0.0
-    look: Look | None = None
+    seed: int = 7
+    night: Night = "auto"
+    weather: Rain = "auto"
+    events: Events = "all"
+    sign: str = ""
+
+    @cached_property
+    def yard(self) -> Yard:
+        """Where it plays."""
+        return build_home(self.seed, self.sign)
+
+    def moment_at(self, t_s: float) -> Moment:
+        """Everything at `t_s` >= 0 seconds."""
+        cycle = int(t_s // CYCLE_S)
+        act, cycle_t_s = _cycle(self.seed, cycle, self.events), t_s - cycle * CYCLE_S
+        things = (part.at(cycle_t_s, self.yard) for part in act.parts)
+        door: DoorState = "closed"
+        for from_s, to_s, state in act.door:
+            if from_s <= cycle_t_s < to_s:
+                door = state
+        rain = self._rain_at(cycle_t_s)
+        return Moment(
+            yard=self.yard,
+            things=tuple(thing for thing in things if thing is not None),
+            door=door,
+            light=self._light_at(cycle_t_s, rain),
+            weather=Weather(rain, _sway_at(t_s, 0.35 + 0.5 * rain)),
+            camera=self._camera_at(cycle_t_s),
+            seed=(self.seed * 1_000_003 + round(t_s * 1000)) % 2**31,
+        )
+
+    def things_at(self, t_s: float) -> tuple[Thing, ...]:
+        """What is in the yard or near it at `t_s`; the least that `moment_at` says."""
+        return self.moment_at(t_s).things
+
+    def _light_at(self, t_s: float, rain: float) -> Light:
+        """Day, a dusk of 40 s, two and a half minutes of night, and dawn."""
+        dark = {"0": 0.0, "1": 1.0}.get(self.night)
+        if dark is None:
+            dark = min(_ramp(t_s, 290, 330), 1 - _ramp(t_s, 480, 520))
+        level = 1.0 - 0.66 * dark - 0.1 * rain * (1 - dark)
+        name: Daylight = "day" if level > 0.75 else "dusk" if level > 0.45 else "night"
+        if self._is_infrared(t_s, dark):
+            return Light("night", 0.8, infrared=True)
+        lamp = dark > 0.4 and not 424 <= t_s < 434
+        return Light(
+            name=name,
+            level=level,
+            sun=0.7 * (1 - dark) if not rain and name == "day" else 0.0,
+            lamp_on=lamp,
+            window_lit=dark > 0.5 and (t_s // 35) % 3 != 0,
+            tint=(1 - 0.12 * dark, 1 - 0.03 * dark, 1 + 0.12 * dark),
+        )
+
+    def _is_infrared(self, t_s: float, dark: float) -> bool:
+        """For a part of the night the camera uses its own light, and sees no colours."""
+        return dark >= 1.0 and 400 <= t_s < 455
+
+    def _rain_at(self, t_s: float) -> float:
+        if self.weather != "auto":
+            return 0.7 if self.weather == "rain" else 0.0
+        return 0.7 * min(_ramp(t_s, 226, 232), 1 - _ramp(t_s, 276, 284))
+
+    def _camera_at(self, t_s: float) -> Camera:
+        noise = 2.0
+        if self.events != "tamper":
+            return Camera(noise)
+        if 104 <= t_s < 124:
+            return Camera(noise, covered=min(_ramp(t_s, 104, 105.2), 1 - _ramp(t_s, 122.8, 124)))
+        moved = min(_ramp(t_s, 184, 185), 1 - _ramp(t_s, 209, 210))
+        if moved <= 0:
+            return Camera(noise)
+        return Camera(noise, shift=(0.09 * moved, 0.05 * moved), turn_deg=4.0 * moved)
 
 
-@dataclass(frozen=True, slots=True)
-class _Visit:
-    begins_s: float
-    stays_s: float
-    errand: Literal["bring", "take", "stand"]
-    from_left: bool
-    to_left: bool
-    look: Look
-
-    @property
-    def handover_s(self) -> float:
-        """When the parcel is put down or picked up."""
-        return self.begins_s + WALK_S + self.stays_s / 2
-
-    @property
-    def leaves_s(self) -> float:
-        """When the visitor turns to go."""
-        return self.begins_s + WALK_S + self.stays_s
+def _ramp(t_s: float, from_s: float, to_s: float) -> float:
+    """0 before, 1 after, evenly between."""
+    return min(1.0, max(0.0, (t_s - from_s) / (to_s - from_s)))
 
 
-def things_at(seed: int, t_s: float) -> list[Thing]:
-    """What can be seen at `t_s` >= 0 seconds, in the order in which it is to be drawn."""
-    turn = int(t_s // TURN_S)
-    visit = _visit(seed, turn)
-    things = []
-    if (visit.errand == "bring" and t_s >= visit.handover_s) or (
-        visit.errand == "take" and t_s < visit.handover_s
-    ):
-        things.append(_thing("parcel", "lying", PARCEL_SPOT, PARCEL_SIZE[1], PARCEL_SIZE[0]))
-    person = _visitor_at(visit, t_s)
-    if person is None:
-        return things
-    things.append(person)
-    things.sort(key=lambda thing: thing.foot[1])
-    carries = t_s < visit.handover_s if visit.errand == "bring" else t_s >= visit.handover_s
-    x, y = person.foot
-    if carries and visit.errand != "stand" and 0 < x < 1:
-        scale = person.height / _height_at(STEP[1])
-        held = (x, y - person.height * 0.42)
-        size = PARCEL_SIZE[1] * scale, PARCEL_SIZE[0] * scale
-        things.append(_thing("parcel", "carried", held, *size))
-    return things
+def _sway_at(t_s: float, strength: float) -> float:
+    """Leaves move a little all the time, with gusts."""
+    gust = 0.6 + 0.4 * math.sin(t_s * 0.21)
+    return strength * gust * (0.7 * math.sin(t_s * 2.1) + 0.3 * math.sin(t_s * 5.3 + 1))
 
 
-def _visit(seed: int, turn: int) -> _Visit:
-    rng = np.random.default_rng((seed, turn))
-    coats = ((178, 44, 40), (36, 66, 140), (44, 108, 60), (206, 160, 44), (60, 60, 66))
-    look = Look(
-        coat=coats[rng.integers(len(coats))],
-        trousers=((44, 46, 58), (96, 84, 66), (30, 30, 34))[rng.integers(3)],
-        hair=((40, 28, 22), (120, 88, 50), (150, 150, 150))[rng.integers(3)],
-        height=float(rng.uniform(0.9, 1.08)),
-    )
-    return _Visit(
-        begins_s=turn * TURN_S + FIRST_VISIT_S + float(rng.uniform(0, 4)),
-        stays_s=float(rng.uniform(4, 8)),
-        errand=("bring", "take", "stand")[turn % 3],
-        from_left=bool(rng.integers(2)),
-        to_left=bool(rng.integers(2)),
-        look=look,
-    )
-
-
-def _visitor_at(visit: _Visit, t_s: float) -> Thing | None:
-    if not visit.begins_s <= t_s < visit.leaves_s + WALK_S:
-        return None
-    if t_s < visit.begins_s + WALK_S:
-        way, edge_x = (t_s - visit.begins_s) / WALK_S, -0.1 if visit.from_left else 1.1
-    elif t_s < visit.leaves_s:
-        way, edge_x = 1.0, 0.0
+@lru_cache(maxsize=64)
+def _cycle(seed: int, cycle: int, events: Events) -> Act:
+    """One cycle's parts and what the door does, in seconds from its beginning."""
+    rng = np.random.default_rng((seed, 4, cycle))
+    begins = [TURN_S * i + FIRST_S + float(rng.uniform(0, 1)) for i in range(15)]
+    if events == "calm":
+        written = [acts.sweep(begins[9]), acts.sweep(begins[11])]
+    elif events == "visits":
+        written = [act for i in range(0, 15, 3) for act in _visits(rng, begins[i : i + 3])]
     else:
-        way, edge_x = 1 - (t_s - visit.leaves_s) / WALK_S, -0.1 if visit.to_left else 1.1
-    foot = (edge_x + (STEP[0] - edge_x) * way, 0.93 + (STEP[1] - 0.93) * way)
-    height = _height_at(foot[1]) * visit.look.height
-    doing: Doing = "standing" if way == 1.0 else "walking"
-    width = height * 0.24
-    if not -width / 2 < foot[0] < 1 + width / 2:
-        return None
-    stride = 0.0 if doing == "standing" else (t_s * 1.6) % 1.0
-    return _thing("person", doing, foot, height, width, stride, visit.look)
+        written = _everything(rng, begins)
+    parts = tuple(part for act in written for part in act.parts)
+    return Act(parts, tuple(span for act in written for span in act.door))
 
 
-def _height_at(foot_y: float) -> float:
-    """How tall a person looks whose feet are at `foot_y`."""
-    return 0.34 + (foot_y - STEP[1]) * 0.75
+def _visits(rng: np.random.Generator, begins: list[float]) -> list[Act]:
+    """A parcel is brought and taken away, then somebody only stands at the door."""
+    collector, taken_s = acts.take(rng, begins[1])
+    return [
+        acts.bring(rng, begins[0], collector, taken_s),
+        Act((collector,)),
+        acts.stand(rng, begins[2]),
+    ]
 
 
-def _thing(
-    kind: Kind,
-    doing: Doing,
-    foot: Point,
-    height: float,
-    width: float,
-    stride: float = 0.0,
-    look: Look | None = None,
-) -> Thing:
-    x, y = foot
-    left, right = max(0.0, x - width / 2), min(1.0, x + width / 2)
-    box = Box(left, max(0.0, y - height), right, min(1.0, y))
-    return Thing(kind, doing, box, foot, height, stride, look)
+def _everything(rng: np.random.Generator, begins: list[float]) -> list[Act]:
+    """Fifteen turns: six by day, then dusk, four by night, and the morning with its fire."""
+    collector, taken_s = acts.take(rng, begins[4])
+    night_collector, night_taken_s = acts.take(rng, begins[11])
+    return [
+        acts.bring(rng, begins[0], collector, taken_s),
+        acts.park(rng, begins[1], begins[3] + 22, dark=False),
+        acts.go_in(rng, begins[2]),
+        acts.dog_comes(rng, begins[3]),
+        Act((collector,)),
+        acts.ride_through(rng, begins[5]),
+        acts.run_past(rng, begins[5] + 16),
+        acts.group(rng, begins[6], int(rng.integers(2, 5))),
+        acts.come_out(rng, begins[7], 22.0),
+        acts.park(rng, begins[8], begins[8] + 24, dark=True),
+        acts.bring(rng, begins[9], night_collector, night_taken_s),
+        acts.sweep(begins[10]),
+        acts.dog_comes(rng, begins[10] + 12),
+        Act((night_collector,)),
+        acts.leave_bicycle(rng, begins[12], 16.0),
+        acts.burn(rng, begins[13], 16.0),
+        acts.group(rng, begins[14], int(rng.integers(1, 3))),
+    ]

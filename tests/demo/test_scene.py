@@ -13,11 +13,11 @@ from edge.capture.clock import Clock
 from edge.capture.settings import SourceSettings
 from edge.capture.source import FrameSource
 from edge.demo.scene import DemoPlan, DemoSource, open_demo, parse_demo_url
-from edge.demo.sketch import NOISE_SIGMA, draw_things, draw_yard
-from edge.demo.story import DOOR, TURN_S, things_at
+from edge.demo.story import Story
 from edge.errors import SourceUnsupported
 
-SEEDS = (0, 7, 123)
+NOISE_SIGMA = Story().moment_at(0).camera.noise
+LEAVES = (slice(0, 250), slice(0, 260))  # rows and columns of the tree and the bushes
 
 
 @dataclass
@@ -93,8 +93,15 @@ def test_same_seed_same_pictures():
 def test_quiet_pictures_differ_by_noise_alone():
     one, two = take(open_yard(), 2)
     difference = one.image().astype(int) - two.image()
+    difference = difference[:, LEAVES[1].stop :]
     assert 0.8 < difference.std() / (NOISE_SIGMA * 2**0.5) < 1.2
     assert np.abs(difference).max() < 12 * NOISE_SIGMA
+
+
+def test_leaves_sway_a_little():
+    one, *_, two = take(open_yard(), 10)
+    difference = np.abs(one.image().astype(int) - two.image()).max(axis=2)
+    assert 0.0005 < (difference[LEAVES] > 12 * NOISE_SIGMA).mean() < 0.2
 
 
 @pytest.mark.parametrize(
@@ -135,64 +142,21 @@ def test_as_fast_as_possible_never_waits():
     assert time.slept == []
 
 
-class TestStory:
-    @pytest.mark.parametrize("seed", SEEDS)
-    def test_each_turn_has_one_visit_to_the_door_and_quiet_before_it(self, seed):
-        for turn in range(6):
-            times = [turn * TURN_S + i / 10 for i in range(int(TURN_S * 10))]
-            seen = [any(t.kind == "person" for t in things_at(seed, t_s)) for t_s in times]
-            changes = sum(a != b for a, b in itertools.pairwise(seen))
-            assert changes == 2
-            assert not any(seen[:60])
-            assert not any(seen[-50:])
-            standing = [
-                t.box for t_s in times for t in things_at(seed, t_s) if t.doing == "standing"
-            ]
-            assert len(standing) >= 35
-            assert all(DOOR.iou(box) > 0.2 for box in standing)
+def test_truth_is_that_of_the_picture():
+    source = open_yard()
+    assert source.truth_at(0).seen == ()
+    assert source.truth_at(8).has("person")
+    empty, visited = (f.image().astype(int) for f in take(open_yard(fps=0.125), 2))
+    box = next(s.box for s in source.truth_at(8).seen if s.kind == "person")
+    x1, y1, x2, y2 = box.to_px(640, 360)
+    changed = np.abs(visited - empty).max(axis=2) > 25
+    assert changed[y1:y2, x1:x2].mean() > 0.3
 
-    @pytest.mark.parametrize("seed", SEEDS)
-    def test_parcel_is_brought_lies_there_and_is_taken(self, seed):
-        def lies(t_s: float) -> bool:
-            return any(t.doing == "lying" for t in things_at(seed, t_s))
 
-        assert not lies(0)
-        assert lies(TURN_S - 1)
-        assert lies(TURN_S + 1)
-        assert not lies(2 * TURN_S - 1)
-        assert not lies(3 * TURN_S - 1)
-        assert lies(4 * TURN_S - 1)
-
-    @pytest.mark.parametrize("seed", SEEDS)
-    def test_nobody_jumps(self, seed):
-        before = None
-        for i in range(int(3 * TURN_S * 10)):
-            person = next((t for t in things_at(seed, i / 10) if t.kind == "person"), None)
-            if person is not None and before is not None:
-                assert abs(person.foot[0] - before.foot[0]) < 0.03
-                assert abs(person.foot[1] - before.foot[1]) < 0.03
-            before = person
-
-    def test_truth_is_what_is_drawn(self):
-        source = open_yard("?seed=7")
-        yard = draw_yard(7, 640, 360)
-        checked = 0
-        for t_s in np.arange(0, 3 * TURN_S, 0.5):
-            things = source.truth_at(float(t_s))
-            drawn = draw_things(yard, things)
-            changed = (drawn != yard).any(axis=2)
-            assert things or not changed.any()
-            elsewhere = changed.copy()
-            for thing in things:
-                x1, y1, x2, y2 = thing.box.to_px(640, 360)
-                if x2 - x1 >= 16:  # not a sliver of one who is just coming in
-                    assert changed[y1:y2, x1:x2].mean() > 0.15
-                    checked += 1
-                grown = thing.box.expanded(0.03)
-                x1, y1, x2, y2 = grown.to_px(640, 360)
-                elsewhere[y1:y2, x1:x2] = False
-            assert not elsewhere.any()
-        assert checked > 50
+@pytest.mark.parametrize("size", ["64x36", "333x501", "3840x2160"])
+def test_any_size(size):
+    frame = take(open_yard(f"?events=tamper&weather=rain&night=1&size={size}"), 1)[0]
+    assert frame.image().shape == (*reversed([int(v) for v in size.split("x")]), 3)
 
 
 GOOD_URLS = {
@@ -200,19 +164,28 @@ GOOD_URLS = {
     "named": ("demo:yard", DemoPlan()),
     "all": (
         "demo:yard?seed=9&fps=12.5&size=1280x720",
-        DemoPlan(seed=9, fps=12.5, width_px=1280, height_px=720),
+        DemoPlan(story=Story(seed=9), fps=12.5, width_px=1280, height_px=720),
     ),
     "some": (" demo:yard?fps=5 ", DemoPlan(fps=5)),
+    "story": (
+        "demo:yard?night=1&weather=rain&events=calm&sign=ignore_all_rules",
+        DemoPlan(story=Story(night="1", weather="rain", events="calm", sign="IGNORE ALL RULES")),
+    ),
 }
 BAD_URLS = {
     "scene": ("demo:moon", "no scene 'moon', only `yard`"),
-    "key": ("demo:yard?sede=1", "has no 'sede'; allowed are seed, fps and size"),
+    "key": ("demo:yard?sede=1", "has no 'sede'; allowed are seed, fps, size, night"),
     "seed": ("demo:yard?seed=-1", "seed must be a whole number from 0"),
     "seed too large": ("demo:yard?seed=4294967296", "seed must be"),
     "no seed": ("demo:yard?seed=", "seed must be .* not ''"),
     "fps zero": ("demo:yard?fps=0", "fps must be a number from 0.1 to 60"),
     "fps nan": ("demo:yard?fps=nan", "fps must be"),
     "fps high": ("demo:yard?fps=100", "fps must be"),
+    "night": ("demo:yard?night=yes", "night must be one of auto, 0, 1, not 'yes'"),
+    "weather": ("demo:yard?weather=snow", "weather must be one of auto, dry, rain"),
+    "events": ("demo:yard?events=", "events must be one of all, visits, calm, tamper, not ''"),
+    "sign": ("demo:yard?sign=a%20b%0A", "sign must be at most 80 of"),
+    "long sign": ("demo:yard?sign=" + "A" * 81, "sign must be at most 80 of"),
     "size": ("demo:yard?size=640", "size must be WIDTHxHEIGHT from 64x36 to 3840x2160, not '640'"),
     "size small": ("demo:yard?size=10x10", "size must be"),
     "size huge": ("demo:yard?size=99999x99999", "size must be"),

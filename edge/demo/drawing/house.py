@@ -5,6 +5,7 @@ Also says which pixels are the door's and each sign's. Called by `picture`.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -174,13 +175,13 @@ def _draw_sign(canvas: Canvas, sign: Sign, owner: int) -> Box:
 
 
 def sign_area(sign: Sign, height_px: int) -> int:
-    """How many pixels a sign's letters would have, uncut, with the paper between them."""
+    """How many pixels a sign's letters have at least, uncut, with the paper between them."""
     letter_px = sign.letter * height_px
     sheet = print_text(sign.text, sign.font, sign.ink, sign.paper or (0, 0, 0))
     wide = sheet.shape[1] / CAPITAL_PX - 2 * MARGIN
     high = sheet.shape[0] / CAPITAL_PX - 2 * MARGIN
-    area_px: float = wide * letter_px * high * letter_px
-    return max(1, round(area_px))
+    wide_px, high_px = math.floor(wide * letter_px), math.floor(high * letter_px)
+    return int(max(1, wide_px) * max(1, high_px))
 
 
 def _fill(image: Image, box: Box, colour: Colour) -> None:

@@ -6,6 +6,7 @@ is read off the drawing itself: every pixel knows whose it is.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -130,7 +131,7 @@ class Drawn:
         top, bottom = max(0, round(float(y1))), min(height_px, round(float(y2)))
         if left >= right or top >= bottom:
             return None
-        area_px = np.count_nonzero(self.owner[top:bottom, left:right] == printed.owner)
+        area_px = int(np.count_nonzero(self.owner[top:bottom, left:right] == printed.owner))
         if not area_px:
             return None
         text = printed.text
@@ -292,11 +293,11 @@ def _darken_inside(pen: Pen, moment: Moment, share: float, canvas: Canvas) -> No
     entrance = moment.yard.entrance
     if entrance is None:
         return
-    x1, y1, x2, y2 = entrance.box.to_px(*canvas.size_px)
+    x1, y1, x2, _ = entrance.box.to_px(*canvas.size_px)
     sheet = pen.sheet
     x0, y0 = pen.corner
     keep = np.zeros(sheet.shape[:2], np.uint8)
-    keep[max(0, y1 - y0) : max(0, y2 - y0), max(0, x1 - x0) : max(0, x2 - x0)] = 1
+    keep[max(0, y1 - y0) :, max(0, x1 - x0) : max(0, x2 - x0)] = 1
     sheet *= keep[..., None]
     dark = np.array(INSIDE, np.float32) * (sheet[..., 3:] / 255)
     sheet[..., :3] = (sheet[..., :3] * (1 - share) + dark * share).astype(np.uint8)
@@ -320,7 +321,8 @@ def _printed(
         *(thing.text, "parcel", "word", Box(0, 0, 1, 1), 1.0),
         letter_px=letter * pen.unit_px,
     )
-    return Printed(text, corners, owner, max(1.0, float(sides[0] * sides[1])))
+    area_px = max(1.0, math.floor(sides[0])) * max(1.0, math.floor(sides[1]))
+    return Printed(text, corners, owner, area_px)
 
 
 def _signs(moment: Moment, boxes: tuple[Box, ...], width_px: int, height_px: int) -> list[Printed]:

@@ -15,7 +15,7 @@ from edge.demo.world import Camera
 from edge.frames import Image
 
 NUM_NOISE_FIELDS = 4
-FIELD_PX = 1024
+FIELD_PX = 1280
 FIELD_SIGMA = 16
 COVER_OWNER = 255
 
@@ -60,19 +60,19 @@ def expose(image: Image, camera: Camera, seed: int) -> Image:
 def _with_noise(image: Image, sigma: float, seed: int) -> Image:
     height_px, width_px = image.shape[:2]
     rng = np.random.default_rng((seed, 3))
-    fields = _noise_fields(max(FIELD_PX, height_px + 64), max(FIELD_PX, width_px + 64))
-    field = fields[int(rng.integers(NUM_NOISE_FIELDS))]
-    y = int(rng.integers(field.shape[0] - height_px + 1))
-    x = int(rng.integers(field.shape[1] - width_px + 1))
-    part = field[y : y + height_px, x : x + width_px]
-    noise = cv2.merge([part] * 3)
+    field = _noise_fields()[int(rng.integers(NUM_NOISE_FIELDS))]
+    y, x = (int(v) for v in rng.integers(0, FIELD_PX // 2, 2))
+    repeats = -(-(y + height_px) // FIELD_PX), -(-(x + width_px) // FIELD_PX)
+    if repeats != (1, 1):
+        field = np.tile(field, repeats)
+    noise = cv2.merge([field[y : y + height_px, x : x + width_px]] * 3)
     noisy = cv2.addWeighted(image, 1.0, noise, sigma / FIELD_SIGMA, 0, dtype=cv2.CV_8U)
     return np.asarray(noisy, np.uint8)
 
 
-@lru_cache(maxsize=2)
-def _noise_fields(height_px: int, width_px: int) -> NDArray[np.int16]:
-    """(n, h, w) int16 normal noise of FIELD_SIGMA; parts of it are used, so no two are alike."""
+@lru_cache(maxsize=1)
+def _noise_fields() -> NDArray[np.int16]:
+    """(n, FIELD_PX, FIELD_PX) int16 normal noise of FIELD_SIGMA; parts of it are used."""
     rng = np.random.default_rng(3)
-    fields = rng.normal(0, FIELD_SIGMA, (NUM_NOISE_FIELDS, height_px, width_px)).astype(np.float32)
-    return np.rint(fields).astype(np.int16)
+    fields = rng.standard_normal((NUM_NOISE_FIELDS, FIELD_PX, FIELD_PX), np.float32)
+    return np.rint(fields * FIELD_SIGMA).astype(np.int16)
