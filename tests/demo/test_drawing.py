@@ -10,6 +10,7 @@ import pytest
 from edge.demo.cast import MAKERS
 from edge.demo.chance import random_moment
 from edge.demo.drawing import draw
+from edge.demo.drawing.pen import Canvas
 from edge.demo.drawing.picture import FIRST_THING_OWNER
 from edge.demo.home import build_home
 from edge.demo.world import KINDS, Camera, Light, Moment, Sign
@@ -195,3 +196,13 @@ def test_little_clutter_is_one_large_thing():
 def test_another_word_is_no_focus():
     with pytest.raises(ValueError, match="focus must be one of person, car"):
         random_moment(np.random.default_rng(1), focus="cat")  # type: ignore[arg-type]
+
+
+def test_what_shines_through_smoke_is_visible():
+    canvas = Canvas(np.zeros((4, 6, 3), np.uint8), np.zeros((4, 6), np.uint8))
+    canvas.owner[:, :4] = FIRST_THING_OWNER
+    smoke = np.full((4, 6, 4), 120, np.uint8)
+    smoke[:, :2] = 220
+    canvas.lay(smoke, (0, 0), 99, solid=70, spared=FIRST_THING_OWNER)
+    thing = FIRST_THING_OWNER
+    assert canvas.owner[0].tolist() == [99, 99, thing, thing, 99, 99]

@@ -30,7 +30,8 @@ def draw_person(pen: Pen, thing: Thing, look: Look) -> None:
     if thing.doing == "riding":
         _draw_rider(pen, look, way, turn)
         return
-    bob = 0.012 * abs(math.sin(turn)) if swing > 5 else 0.0
+    stride = math.radians(swing * abs(math.sin(turn)))
+    bob = -0.85 * HIP * (1 - math.cos(stride))  # legs apart: the hip comes down
     hip: Point = (0.0, HIP + bob)
     broad = (0.075 if side else 0.115) * look.build
     shoulder: Point = (way * lean if side else 0.0, 0.80 + bob)
@@ -38,12 +39,14 @@ def draw_person(pen: Pen, thing: Thing, look: Look) -> None:
     far, near = arms
     _draw_arm(pen, look, shoulder, far, side, way, swing, darker(look.coat, 0.68))
     for sign in (-1, 1):
-        stride = math.sin(turn) * sign * swing
+        angle_deg = math.sin(turn) * sign * swing
         lift = max(0.0, math.cos(turn) * sign) * bend
         spread = 0.0 if side else sign * 0.052 * look.build
         shade = darker(look.trousers, 0.72) if sign < 0 else look.trousers
-        _draw_leg(pen, (hip[0] + spread, hip[1]), stride, lift, way if side else sign, shade, side)
-    hem = 0.28 if look.long_coat else 0.43
+        _draw_leg(
+            pen, (hip[0] + spread, hip[1]), angle_deg, lift, way if side else sign, shade, side
+        )
+    hem = (0.28 if look.long_coat else 0.43) + bob
     pen.polygon(
         [
             (shoulder[0] - broad, shoulder[1] + 0.01),

@@ -20,6 +20,7 @@ from edge.geometry import Point
 
 Sheet = NDArray[np.uint8]  # (h, w, 4) uint8, premultiplied
 _BITS = 4  # cv2 draws to a sixteenth of a pixel
+_OPAQUE = 190  # nothing shines through from this coverage on
 _SOLID = 100  # a pixel is a thing's own from this coverage on
 
 
@@ -114,9 +115,18 @@ class Canvas:
         return self.glow
 
     def lay(
-        self, sheet: Sheet, corner: tuple[int, int], owner: int, *, solid: int = _SOLID
+        self,
+        sheet: Sheet,
+        corner: tuple[int, int],
+        owner: int,
+        *,
+        solid: int = _SOLID,
+        spared: int = 0,
     ) -> None:
-        """Lay a sheet on; its pixels of at least `solid` coverage become `owner`'s."""
+        """Lay a sheet on; its pixels of at least `solid` coverage become `owner`'s.
+
+        Owners from `spared` on, if given, keep theirs as long as they shine through.
+        """
         cover = np.asarray(cv2.extractChannel(sheet, 3), np.uint8)
         self.whole[owner] = self.whole.get(owner, 0) + int(np.count_nonzero(cover >= solid))
         cut = self._cut(sheet.shape, corner)
@@ -129,7 +139,10 @@ class Canvas:
         self.image[there] = cv2.add(cv2.multiply(self.image[there], rest, scale=1 / 255), colours)
         if self.glow is not None:
             self.glow[there] = cv2.multiply(self.glow[there], rest, scale=1 / 255)
-        np.copyto(self.owner[there], np.uint8(owner), where=mine >= solid)
+        mine_now = mine >= solid
+        if spared:
+            mine_now &= (self.owner[there] < spared) | (mine >= _OPAQUE)
+        np.copyto(self.owner[there], np.uint8(owner), where=mine_now)
 
     def lay_light(self, sheet: Sheet, corner: tuple[int, int]) -> None:
         """Lay a sheet that shines by itself over what shines already."""

@@ -40,6 +40,13 @@ REACH = {
     "fire": objects.FIRE_REACH,
     "smoke": objects.SMOKE_REACH,
 }
+PENCILS = {
+    "dog": figures.draw_dog,
+    "car": vehicles.draw_car,
+    "bicycle": vehicles.draw_bicycle,
+    "fire": objects.draw_fire,
+    "smoke": objects.draw_smoke,
+}
 MIN_SMOKE = 70  # coverage from which smoke counts as seen
 VISIBLE_RAIN = 0.25
 
@@ -209,25 +216,20 @@ def _draw_thing(
     foot = thing.foot[0] * width_px, thing.foot[1] * height_px - thing.raised * unit_px
     pen = Pen(unit_px, REACH[thing.kind], foot)
     text = None
-    if thing.kind == "person" and thing.look is not None:
-        figures.draw_person(pen, thing, thing.look)
-    elif thing.kind == "dog":
-        figures.draw_dog(pen, thing)
-    elif thing.kind == "car":
-        vehicles.draw_car(pen, thing)
-    elif thing.kind == "bicycle":
-        vehicles.draw_bicycle(pen, thing)
-    elif thing.kind == "parcel":
+    if thing.kind == "parcel":
         text = _printed(pen, thing, owner, objects.draw_parcel(pen, thing))
-    elif thing.kind == "fire":
-        objects.draw_fire(pen, thing)
+    elif thing.look is not None:
+        figures.draw_person(pen, thing, thing.look)
     else:
-        objects.draw_smoke(pen, thing)
+        PENCILS[thing.kind](pen, thing)
     if thing.kind not in {"fire", "smoke"} and not thing.raised:
         _draw_shadow(canvas, moment, pen)
     if thing.inside > 0:
         _darken_inside(pen, moment, thing.inside, canvas)
-    canvas.lay(pen.sheet, pen.corner, owner, solid=MIN_SMOKE if thing.kind == "smoke" else 100)
+    if thing.kind == "smoke":
+        canvas.lay(pen.sheet, pen.corner, owner, solid=MIN_SMOKE, spared=FIRST_THING_OWNER)
+    else:
+        canvas.lay(pen.sheet, pen.corner, owner)
     if thing.kind == "fire":
         shine = flame_light(thing.phase, thing.style)
         share = 0.45 if moment.light.name == "day" else 0.85
