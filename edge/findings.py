@@ -168,17 +168,44 @@ class KeyframeCounts(_Document):
     )
 
 
+class CaptureStats(_Document):
+    """A camera's stream as it is received now; the counters begin anew with each connection.
+
+    Also published retained on `{prefix}/{node}/{camera}/capture`.
+    """
+
+    codec: str
+    width: int
+    height: int
+    stream_fps: float | None = Field(description="what the stream claims")
+    gop_frames: int | None = Field(description="pictures from one I-frame to the next")
+    gop_s: float | None
+    decode: Literal["all", "idle", "iframes"] = Field(
+        description="what is decoded now; idle: I-frames alone as long as all is quiet"
+    )
+    reason: str = Field(default="", description="why this camera never idles, if it does not")
+    received: int = Field(description="pictures, decoded or not")
+    decoded: int
+    left_out: int = Field(description="pictures not decoded because all was quiet")
+    wakes: int = Field(description="times that idling was cut short")
+    corrupt: int = Field(description="damaged packets and pictures")
+    lost: int = Field(description="holes in the stream's own picture numbers (H.264, decoded part)")
+    gaps: int = Field(description="breaks after which the next I-frame was waited for")
+    drained: int = Field(description="packets skipped because this box was too slow")
+
+
 class CameraStats(_Document):
     """One camera since the daemon started."""
 
     state: str
-    fps: float = Field(description="frames received a second over the last minute")
+    fps: float = Field(description="frames looked at a second over the last minute")
     frames: int
     reconnects: int
     restarts: int = Field(description="times the camera's process was replaced")
     last_frame_age_s: float | None
     last_error: str = ""
     counts: KeyframeCounts
+    capture: CaptureStats | None = Field(description="null while there is no connection")
 
 
 class OutboxStats(_Document):

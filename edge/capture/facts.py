@@ -6,6 +6,7 @@ Plain values; filled by `packets` and `source`, for whoever holds the open sourc
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from edge.capture.kinds import Kind
 
@@ -14,16 +15,21 @@ from edge.capture.kinds import Kind
 class Counters:
     """Counters since the source was opened.
 
-    `seen` counts pictures, decoded or not. `decoded` came out of the decoder, `handed_on` were
-    yielded, `dropped` were not (off the grid, or waiting for an I-frame). `corrupt` are damaged
-    packets and pictures, `lost` holes in H.264's frame numbers, `gaps` breaks that needed a new
-    I-frame. `drains` counts the times that a backlog was skipped, `drained` the packets in it.
+    `received` counts packets, `seen` their pictures once it is settled what becomes of them.
+    `decoded` came out of the decoder, `handed_on` were yielded, `dropped` were not (off the grid,
+    waiting for an I-frame, or left out by a camera at rest); `left_out` of them were not decoded.
+    `wakes` counts the rests that were cut short. `corrupt` are damaged packets and pictures, `lost`
+    holes in H.264's frame numbers, `gaps` breaks that needed a new I-frame. `drains` counts the
+    times that a backlog was skipped, `drained` the packets in it.
     """
 
+    received: int = 0
     seen: int = 0
     decoded: int = 0
     handed_on: int = 0
     dropped: int = 0
+    left_out: int = 0
+    wakes: int = 0
     corrupt: int = 0
     lost: int = 0
     gaps: int = 0
@@ -36,14 +42,18 @@ class SourceFacts:
     """A snapshot of what is known of an open source.
 
     The size is the native one, before rotation; (0, 0) as long as a live stream has not told it.
-    `stream_fps` is what the stream claims, `gop_frames` the length of the last whole GOP seen;
-    None where unknown.
+    `stream_fps` is what the stream claims, `gop_frames` and `gop_s` how far apart its I-frames are;
+    None where unknown. `decode` is what is decoded now: all pictures, or I-frames alone (`idle`: as
+    long as all is quiet); `reason` says why an `auto` camera cannot rest, else "".
     """
 
-    kind: Kind
+    kind: Kind | Literal["demo"]
     codec: str
     width_px: int
     height_px: int
     stream_fps: float | None
     gop_frames: int | None
+    gop_s: float | None
+    decode: Literal["all", "idle", "iframes"]
+    reason: str
     counters: Counters

@@ -31,10 +31,14 @@ BACKLOG_WAIT_S = 0.01  # a read that waits this long has emptied the backlog; ot
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A packet and when it came; `after_skip` is true for the first one after a skipped backlog."""
+    """A packet and when it came; `after_skip` is true for the first one after a skipped backlog.
+
+    `time_s` is the stream's own decode time, or the receive time where it has none.
+    """
 
     packet: VideoPacket
     arrival: Arrival
+    time_s: float
     after_skip: bool
 
 
@@ -79,6 +83,7 @@ class PacketReader:
                 last_video_mono_s = arrival.mono_s
                 # The empty packets at the end ask for a flush, which the decoder's owner does.
                 if packet.size:
+                    self._count.received += 1
                     yield from self._newest(cast("VideoPacket", packet), arrival)
             elif arrival.mono_s - last_video_mono_s > self._settings.read_timeout_s:
                 what = f"no picture for {self._settings.read_timeout_s:g} s, though other data came"
@@ -91,15 +96,17 @@ class PacketReader:
         skipping ends at the first I-frame that is recent, or that comes after all that was waiting
         has been read.
         """
+        stamp_s = _stamp_s(packet) if self._stream.timed else None
+        time_s = arrival.mono_s if stamp_s is None else stamp_s
         if self._stream.recorded or not self._stream.timed:
-            yield Received(packet, arrival, after_skip=False)
+            yield Received(packet, arrival, time_s, after_skip=False)
             return
-        lag_s = self._lag.lag_s(_stamp_s(packet), arrival.mono_s)
+        lag_s = self._lag.lag_s(stamp_s, arrival.mono_s)
         if self._skipping and packet.is_keyframe:
             self._skipping = self._backlog_left and lag_s > CAUGHT_UP_S
             if not self._skipping:
                 self._lag.restart()
-                yield Received(packet, arrival, after_skip=True)
+                yield Received(packet, arrival, time_s, after_skip=True)
                 return
         if not self._skipping and lag_s > LAG_LIMIT_S:
             log.debug("%s: %.1f s behind, skipping", self._settings.camera, lag_s)
@@ -109,7 +116,7 @@ class PacketReader:
             self._count.drained += 1
             self._count.seen += 1
             return
-        yield Received(packet, arrival, after_skip=False)
+        yield Received(packet, arrival, time_s, after_skip=False)
 
 
 def _stamp_s(packet: VideoPacket) -> float | None:

@@ -18,6 +18,7 @@ from edge.capture.clock import Clock
 from edge.capture.settings import SourceSettings
 from edge.capture.source import FrameSource, open_source
 from edge.capture.timeline import NUDGE_S
+from edge.capture.watcher import Watcher
 from edge.errors import CaptureError, SourceBroken, SourceEnded, SourceUnsupported
 from edge.frames import Frame
 from edge.redact import redact_text, url_secrets
@@ -45,6 +46,8 @@ def read_camera(
     on_state: Callable[[CameraState], None],
     wait: Callable[[float], bool],
     openers: Mapping[str, Opener] | None = None,
+    watcher: Watcher | None = None,
+    on_open: Callable[[FrameSource], None] | None = None,
     clock: Clock | None = None,
     jitter: Callable[[], float] = random.random,
 ) -> Iterator[Frame]:
@@ -52,17 +55,20 @@ def read_camera(
 
     `on_state` hears of `online` with the first frame of each connection and of `offline` with each
     failed try. `wait(seconds)` returns early with True to stop. `openers` serve further URL
-    schemes, as `demo` for `demo:street`. The first frame of each connection is marked `after_gap`;
-    `pts_s` goes on growing over a reconnect by the time that passed. Closing the iterator closes
-    the source.
+    schemes, as `demo` for `demo:street`. `watcher` lets a quiet camera rest; `on_open` is given
+    each connection's source, for its facts. The first frame of each connection is marked
+    `after_gap`; `pts_s` goes on growing over a reconnect by the time that passed. Closing the
+    iterator closes the source.
     """
     clock = clock or Clock()
-    open_camera = _choose_opener(settings, openers or {}, clock)
+    open_camera = _choose_opener(settings, openers or {}, clock, watcher)
     backoff = Backoff(jitter)
     last: Frame | None = None
     while True:
         try:
             with closing(open_camera(settings)) as source:
+                if on_open is not None:
+                    on_open(source)
                 online = False
                 for frame in _joined(source.frames(), last):
                     if not online:
@@ -83,9 +89,14 @@ def read_camera(
             return
 
 
-def _choose_opener(settings: SourceSettings, openers: Mapping[str, Opener], clock: Clock) -> Opener:
+def _choose_opener(
+    settings: SourceSettings,
+    openers: Mapping[str, Opener],
+    clock: Clock,
+    watcher: Watcher | None,
+) -> Opener:
     scheme = settings.url.partition(":")[0].strip().lower()
-    return openers.get(scheme) or partial(open_source, clock=clock)
+    return openers.get(scheme) or partial(open_source, clock=clock, watcher=watcher)
 
 
 def _joined(frames: Iterator[Frame], last: Frame | None) -> Iterator[Frame]:

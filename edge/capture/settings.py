@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Transport = Literal["tcp", "udp"]
+Decode = Literal["auto", "all", "iframes"]
+Hwaccel = Literal["off", "auto", "vaapi", "qsv"]
 
 MIN_SIDE_PX = 16  # smaller pictures are damage or a placeholder, not a camera
 
@@ -18,11 +20,12 @@ MIN_SIDE_PX = 16  # smaller pictures are damage or a placeholder, not a camera
 class SourceSettings:
     """One camera's source.
 
-    `fps` is how many frames a second are handed on; decoding runs at the stream's own rate. Files
-    are paced at presentation time unless `realtime` is false, and begin again at their end with
-    `loop`. `open_timeout_s` and `read_timeout_s` bound the waits for the network; a hang inside a
-    driver is for the parent process to end. `options` are FFmpeg options added to ours, name and
-    value. Raises ValueError for values that no source can work with.
+    `fps` is how many frames a second are handed on. `decode` is `all` pictures, `iframes` alone, or
+    `auto`: I-frames as long as all is quiet (see `resting`). Files are paced at presentation time
+    unless `realtime` is false, and begin again at their end with `loop`. `open_timeout_s` and
+    `read_timeout_s` bound the waits for the network; a hang inside a driver is for the parent
+    process to end. `options` are FFmpeg options added to ours, name and value. Raises ValueError
+    for values that no source can work with.
     """
 
     camera: str
@@ -31,6 +34,7 @@ class SourceSettings:
     open_timeout_s: float = 10.0
     read_timeout_s: float = 10.0
     fps: float = 5.0
+    decode: Decode = "auto"
     realtime: bool = True
     loop: bool = False
     options: tuple[tuple[str, str], ...] = field(default=(), repr=False)

@@ -147,6 +147,10 @@ class CaptureConfig(Block):
     """A camera's process without a sign of life for this long is replaced."""
     fps: Annotated[float, Between(0.5, 30)] = 5.0
     """Pictures a second that are looked at for movement."""
+    decode: Annotated[Literal["auto", "all", "iframes"], one_of(("auto", "all", "iframes"))] = (
+        "auto"
+    )
+    """auto decodes I-frames alone while all is quiet; all: every picture; iframes: no others."""
     loop: bool = False
     """A file begins again at its end."""
     realtime: bool = True

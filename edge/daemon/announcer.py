@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from edge.daemon.messages import CameraWord
-from edge.findings import Info, RuleAttributes, Stats
+from edge.findings import CaptureStats, Info, RuleAttributes, Stats
 from edge.mqtt.discovery import with_removals
 from edge.mqtt.publisher import Publisher
 
@@ -52,12 +52,19 @@ class Announcer:
         percent = max(1, round(sensitivity * 100))
         self._say(self._topics.state(camera, "sensitivity"), str(percent))
 
+    def capture(self, camera: str, capture: CaptureStats) -> None:
+        """How the camera's stream is received."""
+        self._say(self._topics.capture(camera), capture.model_dump_json())
+
     def info(self, info: Info) -> None:
         """What this box is."""
         self._say(self._topics.info, info.model_dump_json())
 
     def stats(self, stats: Stats) -> None:
-        """How this box is doing; not retained."""
+        """How this box is doing, not retained; and how each camera's stream is received."""
+        for name, camera in stats.cameras.items():
+            if camera.capture is not None:
+                self.capture(name, camera.capture)
         self._publisher.publish_state(
             self._topics.stats, stats.model_dump_json().encode(), retain=False
         )
@@ -84,6 +91,7 @@ class Announcer:
         for topic in (
             topics.camera_status(camera),
             topics.motion(camera),
+            topics.capture(camera),
             topics.last(camera),
             topics.snapshot(camera),
             topics.state(camera, "enabled"),

@@ -10,6 +10,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 
+from edge.capture.facts import SourceFacts
 from edge.daemon.child import Child
 from edge.daemon.messages import CameraStatus, Heartbeat, Stop
 from edge.daemon.plans import CameraPlan
@@ -37,6 +38,7 @@ class CameraHost:
         self.moving = False
         self.frames = 0  # received since the daemon started
         self.reconnects = 0
+        self.capture: SourceFacts | None = None  # of the stream that is open now
         self.stall_timeout_s = stall_timeout_s
         self._is_enabled = True
         self._heard_mono_s = 0.0
@@ -75,12 +77,20 @@ class CameraHost:
     def beat(self, beat: Heartbeat, now_mono_s: float) -> None:
         """Take over a heartbeat's figures."""
         total = self._frames_before + beat.frames
-        if total > self.frames:
+        if total > self.frames or self._has_received(beat.capture):
             self._frame_mono_s = now_mono_s
         self.frames = total
+        self.capture = beat.capture
         self._rate.append((now_mono_s, total))
         while now_mono_s - self._rate[0][0] > FPS_WINDOW_S:
             self._rate.popleft()
+
+    def _has_received(self, capture: SourceFacts | None) -> bool:
+        """Whether pictures came since the last beat; a quiet camera's are not all decoded."""
+        if capture is None:
+            return False
+        before = 0 if self.capture is None else self.capture.counters.received
+        return capture.counters.received != before
 
     def changed(self, status: CameraStatus) -> None:
         """Take over a new state of the source; what a disabled camera still says is ignored."""
@@ -95,6 +105,7 @@ class CameraHost:
     def gone(self, exitcode: int | None, now_mono_s: float) -> None:
         """The process has ended: a new one is started later, unless the source is at its end."""
         self.moving = False
+        self.capture = None
         if self.status.state == "ended":
             self.slot.rest()
         delay_s = self.slot.gone(exitcode, now_mono_s)
@@ -113,6 +124,7 @@ class CameraHost:
     def disable(self) -> None:
         """End the process and start no other until `enable`."""
         self._is_enabled = False
+        self.capture = None
         self.status = CameraStatus("disabled")
         self.stop()
 

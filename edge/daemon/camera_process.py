@@ -7,13 +7,14 @@ and the daemon replaces this process when its heartbeat stops.
 from __future__ import annotations
 
 import logging
-import queue
 import sys
 import threading
 import time
+from collections import deque
 from dataclasses import replace
 
 from edge.capture.reader import CameraState, read_camera
+from edge.capture.source import FrameSource
 from edge.daemon.child import (
     ParentConnection,
     leave_signals_to_the_daemon,
@@ -32,8 +33,9 @@ from edge.daemon.messages import (
 )
 from edge.daemon.openers import openers_for
 from edge.daemon.plans import CameraPlan
-from edge.frames import Frame
+from edge.frames import Frame, Luma
 from edge.logs import set_log_level, start_logging
+from edge.sampler.glance import Glance
 from edge.sampler.sampler import Sampler
 
 log = logging.getLogger(__name__)
@@ -63,9 +65,11 @@ class _CameraLoop:
     def __init__(self, pipe: ParentConnection, plan: CameraPlan) -> None:
         self._pipe = pipe
         self._plan = plan
-        self._commands: queue.SimpleQueue[object] = queue.SimpleQueue()
+        self._commands: deque[tuple[float, object]] = deque()  # when each came
         self._stop = threading.Event()
         self._sampler = Sampler(plan.sampler)
+        self._glance = Glance(plan.sampler)
+        self._source: FrameSource | None = None
         self._frames = 0
         self._beat_mono_s = float("-inf")
         self._moving = False
@@ -79,7 +83,7 @@ class _CameraLoop:
             case SetLogLevel(level):
                 set_log_level(level)
             case _:
-                self._commands.put(command)
+                self._commands.append((time.monotonic(), command))
 
     def run(self) -> None:
         """Until told to stop or the source has ended."""
@@ -87,6 +91,8 @@ class _CameraLoop:
             self._plan.source,
             on_state=self._tell_state,
             wait=self._wait,
+            watcher=self,
+            on_open=self._take_source,
             openers=openers_for(self._plan.source.url),
         )
         for frame in frames:
@@ -99,6 +105,22 @@ class _CameraLoop:
             self._pipe.send(KeyframeTaken(keyframe))
         self._tell_motion(moving=False)
 
+    # What capture asks, with every packet
+
+    def is_quiet(self) -> bool:
+        """Whether I-frames will do: nothing goes on, and nobody has asked for a picture."""
+        self._beat()
+        return self._sampler.is_quiet and not self._commands and not self._stop.is_set()
+
+    def is_changed(self, luma: Luma) -> bool:
+        """Whether this I-frame is another picture than the one before it."""
+        return self._glance.is_changed(luma)
+
+    def _take_source(self, source: FrameSource) -> None:
+        self._source = source
+
+    # Frames
+
     def _step(self, frame: Frame) -> None:
         self._obey(frame)
         for keyframe in self._sampler.step(frame):
@@ -109,13 +131,17 @@ class _CameraLoop:
             self._pipe.send(CameraStatus("frozen" if self._tamper == "frozen" else "online"))
 
     def _obey(self, frame: Frame) -> None:
-        while not self._commands.empty():
-            match self._commands.get():
+        while self._commands:
+            asked_mono_s, command = self._commands[0]
+            if isinstance(command, TakeKeyframe) and frame.mono_s < asked_mono_s:
+                return  # a camera that wakes up hands on what it had left out first
+            self._commands.popleft()
+            match command:
                 case TakeKeyframe(token):
                     self._pipe.send(KeyframeTaken(self._sampler.take(frame, "command"), token))
                 case SetSensitivity(sensitivity):
                     changed = replace(self._plan.sampler, sensitivity=sensitivity)
-                    self._sampler = Sampler(changed)
+                    self._sampler, self._glance = Sampler(changed), Glance(changed)
 
     def _tell_motion(self, *, moving: bool) -> None:
         if moving != self._moving:
@@ -125,6 +151,7 @@ class _CameraLoop:
     def _tell_state(self, state: CameraState) -> None:
         self._pipe.send(CameraStatus(state.status, state.error, state.retry_in_s))
         if state.status != "online":
+            self._source = None
             self._tell_motion(moving=False)
 
     def _wait(self, seconds: float) -> bool:
@@ -139,4 +166,5 @@ class _CameraLoop:
         now = time.monotonic()
         if now - self._beat_mono_s >= BEAT_S:
             self._beat_mono_s = now
-            self._pipe.send(Heartbeat(self._frames))
+            facts = None if self._source is None else self._source.facts
+            self._pipe.send(Heartbeat(self._frames, facts))

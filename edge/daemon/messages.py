@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from edge.capture.facts import SourceFacts
 from edge.conversation import TurnResult
 from edge.errors import EdgeError
 from edge.frames import Keyframe
@@ -18,6 +19,7 @@ class Heartbeat:
     """A camera process's capture loop is alive. Sent at least once a second while it can."""
 
     frames: int  # handed to the sampler since the process started
+    capture: SourceFacts | None = None  # of the open source; None between two connections
 
 
 @dataclass(frozen=True, slots=True)

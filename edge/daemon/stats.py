@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 
 import psutil
 
+from edge.capture.facts import SourceFacts
 from edge.daemon.analyzer_host import AnalyzerHost
 from edge.daemon.camera_host import CameraHost
 from edge.daemon.scheduler import Scheduler
-from edge.findings import CameraStats, OutboxStats, Stats, rfc3339
+from edge.findings import CameraStats, CaptureStats, OutboxStats, Stats, rfc3339
 from edge.mqtt.publisher import PublisherStats
 from edge.store.outbox import OutboxTotals
 
@@ -53,7 +54,35 @@ def _camera_stats(host: CameraHost, scheduler: Scheduler, now_mono_s: float) -> 
         last_frame_age_s=None if age_s is None else round(age_s, 1),
         last_error=host.last_error,
         counts=scheduler.counts(host.name),
+        capture=None if host.capture is None else capture_stats(host.capture),
     )
+
+
+def capture_stats(facts: SourceFacts) -> CaptureStats:
+    """What capture knows of a stream, as published."""
+    count = facts.counters
+    return CaptureStats(
+        codec=facts.codec,
+        width=facts.width_px,
+        height=facts.height_px,
+        stream_fps=_rounded(facts.stream_fps),
+        gop_frames=facts.gop_frames,
+        gop_s=_rounded(facts.gop_s),
+        decode=facts.decode,
+        reason=facts.reason,
+        received=count.received,
+        decoded=count.decoded,
+        left_out=count.left_out,
+        wakes=count.wakes,
+        corrupt=count.corrupt,
+        lost=count.lost,
+        gaps=count.gaps,
+        drained=count.drained,
+    )
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
 
 
 def outbox_stats(totals: OutboxTotals, publisher: PublisherStats) -> OutboxStats:

@@ -32,6 +32,7 @@ def camera_plan(config: Config, name: str) -> CameraPlan:
             open_timeout_s=capture.open_timeout_s,
             read_timeout_s=capture.read_timeout_s,
             fps=capture.fps,
+            decode=capture.decode,
             realtime=capture.realtime,
             loop=capture.loop,
             options=tuple(sorted(capture.options.items())),

@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 
 from edge.capture.clock import Clock
+from edge.capture.facts import Counters, SourceFacts
 from edge.capture.settings import SourceSettings
 from edge.demo.drawing import draw
 from edge.demo.home import MAX_SIGN_LETTERS
@@ -90,6 +91,24 @@ class DemoSource:
         self._settings = settings
         self._plan = plan
         self._clock = clock
+        self._count = Counters()
+
+    @property
+    def facts(self) -> SourceFacts:
+        """What is known of it; nothing is decoded, lost or left out."""
+        plan = self._plan
+        return SourceFacts(
+            kind="demo",
+            codec="none",
+            width_px=plan.width_px,
+            height_px=plan.height_px,
+            stream_fps=plan.fps,
+            gop_frames=None,
+            gop_s=None,
+            decode="all",
+            reason="",
+            counters=self._count,
+        )
 
     def frames(self) -> Iterator[Frame]:
         """Frames without end, at the lower of the camera's rate and `settings.fps`.
@@ -109,6 +128,9 @@ class DemoSource:
                     continue
                 if wait_s > 0:
                     self._clock.sleep(wait_s)
+            self._count.received += 1
+            self._count.seen += 1
+            self._count.handed_on += 1
             yield self._frame(number, pts_s, after_gap=first)
             first = False
             number += step

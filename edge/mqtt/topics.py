@@ -114,6 +114,10 @@ class Topics:
         """`ON` or `OFF`; retained."""
         return self._of_camera(camera, "motion")
 
+    def capture(self, camera: str) -> str:
+        """How the camera's stream is received, JSON; retained."""
+        return self._of_camera(camera, "capture")
+
     def finding(self, camera: str) -> str:
         """Every finding, through the outbox; not retained."""
         return self._of_camera(camera, "finding")

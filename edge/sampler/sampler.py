@@ -60,6 +60,12 @@ class Sampler:
         return self._movement.is_moving
 
     @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is going on or suspected: frames seconds apart would do for now."""
+        is_suspicious = self._scene.is_pending or self._tamper.is_suspecting
+        return not (self._movement.tracks or self._sightings or self.is_moving or is_suspicious)
+
+    @property
     def motion_score(self) -> float:
         """How much moves in the last frame, 0..1."""
         return self._motion_score

@@ -60,6 +60,11 @@ class SceneDetector:
         self._last = self._pending = None
         self._scores.clear()
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether the last picture may be the first one of a new scene."""
+        return self._pending is not None
+
     def step(self, frame: Frame, view: View) -> Cut | None:
         """Take in the next picture."""
         if view.edge_energy < BLANK_ENERGY:

@@ -50,6 +50,11 @@ class TamperDetector:
         self._suspect = ""
         self._suspect_since_s = 0.0
 
+    @property
+    def is_suspecting(self) -> bool:
+        """Whether something is about to begin or to end."""
+        return self.state not in (self._suspect, "moved")
+
     def step(self, frame: Frame, view: View, is_moving: bool) -> bool:
         """Take in the next picture; true when a new kind of tamper has just been established."""
         now_s = view.pts_s

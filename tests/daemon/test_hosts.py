@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from edge.capture.facts import Counters, SourceFacts
 from edge.capture.settings import SourceSettings
 from edge.daemon.analyzer_host import DEADLINE_MARGIN_S, LOAD_DEADLINE_S, AnalyzerHost
 from edge.daemon.camera_host import CameraHost
 from edge.daemon.messages import CameraStatus, EngineReady, Heartbeat, SetLogLevel, Stop
 from edge.daemon.plans import AnalyzerPlan, CameraPlan
+from edge.daemon.stats import capture_stats
 from edge.questions import AnalysisRequest, ModelInfo
 from edge.sampler.settings import SamplerSettings
 from edge.vlm.settings import EngineSettings
@@ -220,3 +222,42 @@ def test_the_budget_is_the_measured_speed() -> None:
         host.spent(milliseconds)
     assert host.median_ms() == 1000
     assert host.keyframes_per_hour() == 3600
+
+
+def facts(received: int) -> SourceFacts:
+    counters = Counters(received=received, seen=received - 1, decoded=4, left_out=5, lost=2)
+    return SourceFacts("rtsp", "hevc", 1920, 1080, 24.999, 50, 2.0004, "idle", "", counters)
+
+
+def test_a_quiet_camera_is_as_alive_as_its_packets() -> None:
+    host, _ = make_camera()
+    host.check(0)
+    host.beat(Heartbeat(3, facts(100)), 1.0)
+    host.beat(Heartbeat(3, facts(125)), 2.0)
+    assert host.last_frame_age_s(2.5) == pytest.approx(0.5)
+    host.beat(Heartbeat(3, facts(125)), 3.0)
+    assert host.last_frame_age_s(3.0) == pytest.approx(1.0)
+    host.gone(1, 4.0)
+    assert host.capture is None
+
+
+def test_what_capture_knows_is_published() -> None:
+    stats = capture_stats(facts(100)).model_dump()
+    assert stats == {
+        "codec": "hevc",
+        "width": 1920,
+        "height": 1080,
+        "stream_fps": 25.0,
+        "gop_frames": 50,
+        "gop_s": 2.0,
+        "decode": "idle",
+        "reason": "",
+        "received": 100,
+        "decoded": 4,
+        "left_out": 5,
+        "wakes": 0,
+        "corrupt": 0,
+        "lost": 2,
+        "gaps": 0,
+        "drained": 0,
+    }

@@ -22,6 +22,7 @@ BUILT: list[tuple[Callable[[Topics], str], str]] = [
     (lambda t: t.stats, "site/edge/box1/stats"),
     (lambda t: t.camera_status("porch"), "site/edge/box1/porch/status"),
     (lambda t: t.motion("porch"), "site/edge/box1/porch/motion"),
+    (lambda t: t.capture("porch"), "site/edge/box1/porch/capture"),
     (lambda t: t.finding("porch"), "site/edge/box1/porch/finding"),
     (lambda t: t.last("porch"), "site/edge/box1/porch/last"),
     (lambda t: t.rule("porch", "parcel"), "site/edge/box1/porch/rule/parcel"),
