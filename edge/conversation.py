@@ -17,6 +17,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 from edge.errors import EdgeError, QuestionError
 from edge.frames import Image
 from edge.geometry import Box
+from edge.heatmap import AttentionMap
 from edge.questions import MAX_QUESTIONS, Answer, Description, Question, Timing, View
 
 Role = Literal["system", "user", "assistant"]
@@ -102,6 +103,8 @@ class Turn:
 
     A conversation that has grown too long for its session loses its oldest turns, never the
     pictures of its first message. Text that is unfinished `deadline_s` after the start is cut.
+    With `heatmap` the result also tells where in the conversation's pictures each answer looked;
+    it takes longer by two passes of a few tokens for each.
 
     Raises QuestionError for a bad name, too many questions or pictures, or an impossible order.
     """
@@ -116,6 +119,7 @@ class Turn:
     schema: Mapping[str, Any] | None = None
     writing: Writing = Writing()
     deadline_s: float = 60.0
+    heatmap: bool = False
 
     def __post_init__(self) -> None:
         if self.session:
@@ -134,6 +138,8 @@ class Turn:
             raise QuestionError("a turn has questions, or wants a reply, or a description: one")
         if not self.opens and not any(wanted):
             raise QuestionError("nothing is asked: the turn is empty")
+        if self.heatmap and not any(wanted):
+            raise QuestionError("a heatmap shows where an answer looked, but nothing is asked")
         self._check_messages()
 
     def _check_messages(self) -> None:
@@ -217,7 +223,9 @@ class TurnResult:
     stop string came. `views` has what was shown of each picture of the turn's messages. In `timing`
     `prompt_tokens` are all tokens of the conversation and the questions; `known_tokens` of them
     were remembered and not computed again. `num_dropped` turns had to be forgotten for want of
-    room.
+    room. `attention`, if it is wanted and the turn was not called off, has a map for each answer
+    (for a reply or a description without a question's id) and each picture of the conversation,
+    answer by answer.
     """
 
     id: str
@@ -230,6 +238,7 @@ class TurnResult:
     chances: Mapping[str, tuple[Chance, ...]] = field(default_factory=dict)
     known_tokens: int = 0
     num_dropped: int = 0
+    attention: tuple[AttentionMap, ...] = ()
 
 
 class Listener(Protocol):

@@ -29,13 +29,15 @@ class AttentionMap:
 
     `cells` is (rows, columns) float32, a cell for each visual token, none negative, with the sum 1.
     They divide `box`, the part of the frame that the model was shown, evenly. `picture_frac` is the
-    share of all the answer's attention, 0..1, that went to the picture; the rest went to words.
+    share of all the answer's attention, 0..1, that went to the picture; the rest went to words
+    and other pictures. `picture` counts from 0 where a conversation has several.
     """
 
     question_id: str
     box: Box
     cells: Cells = field(repr=False)
     picture_frac: float
+    picture: int = 0
 
     def __post_init__(self) -> None:
         if self.cells.ndim != 2 or self.cells.size == 0 or self.cells.dtype != np.float32:

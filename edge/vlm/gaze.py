@@ -1,13 +1,14 @@
 """Where an answer looked: the model's own attention from the token at which it is read.
 
 That token goes through the model once more, alone, behind the same cached rows: so the passes that
-answer know nothing of this, and any branch of the tree can be asked about afterwards. Called by
-`look` when a heatmap is wanted; it then costs two small passes for each question, one of one token
-and one of the words around a question without the question.
+answer know nothing of this, and any branch of the tree can be asked about afterwards. Used by
+`look` and `talk` when a heatmap is wanted; it then costs two small passes for each question, one of
+one token and one of the words around a question without the question.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,40 +35,41 @@ class Gaze:
 
 
 class Gazer:
-    """Follows attention to one picture, which lies in the KV cache.
+    """Follows attention to pictures that lie in the KV cache.
 
-    `picture_rows` are the rows of its visual tokens there. Valid until the tree starts anew; raises
-    AnalysisFailed where a pass fails.
+    `pictures` are the rows of each one's visual tokens there. Valid until the tree starts anew;
+    raises AnalysisFailed where a pass fails.
     """
 
-    def __init__(self, tree: TokenTree, runner: Runner, picture_rows: NDArray[np.int64]) -> None:
-        self._tree, self._runner, self._picture_rows = tree, runner, picture_rows
+    def __init__(
+        self, tree: TokenTree, runner: Runner, pictures: Sequence[NDArray[np.int64]]
+    ) -> None:
+        self._tree, self._runner, self._pictures = tree, runner, pictures
 
-    def behind(self, trunk: Branch, words: Ids, blind_to: tuple[int, int]) -> Shares:
+    def behind(self, trunk: Branch, words: Ids, blind_to: tuple[int, int] = (0, 0)) -> list[Shares]:
         """Attention from the last of some other words behind `trunk`, which ends with the picture;
         they do not see the cached rows `blind_to` (first, end).
         """
         grown = self._tree.grow([Segment(words, trunk, blind_to=blind_to)])
         return self._shares(grown[0].branch)
 
-    def last(self, end: Branch, token: int) -> Shares:
+    def last(self, end: Branch, token: int) -> list[Shares]:
         """Attention from the last token of the branch `end`; `token` is its id, no picture's."""
         before = Branch(end.rows[:-1], end.position - 1)
         return self._shares(self._tree.grow([Segment((token,), before)])[0].branch)
 
-    def _shares(self, end: Branch) -> Shares:
-        """Of the token that the last pass ended with: mean over heads and layers.
+    def _shares(self, end: Branch) -> list[Shares]:
+        """Of the token that the last pass ended with: mean over heads and layers, by picture.
 
         Attention is averaged as it is, not scaled head by head, so that heads which hardly look at
         the picture hardly count.
         """
-        among = np.searchsorted(end.rows, self._picture_rows)
         layers = [
-            attention_shares(queries, keys[:, end.rows])[:, among].mean(axis=0)
+            attention_shares(queries, keys[:, end.rows]).mean(axis=0)
             for queries, keys in self._runner.last_queries_and_keys()
         ]
         shares: Shares = np.mean(layers, axis=0)
-        return shares
+        return [shares[np.searchsorted(end.rows, rows)] for rows in self._pictures]
 
 
 def attention_shares(queries: Floats, keys: Floats) -> NDArray[np.float64]:

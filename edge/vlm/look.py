@@ -166,7 +166,7 @@ class Looker:
         ids, grid = order.segments[0].ids, shown[-1].seen.grid
         is_picture = np.array(ids) == self._layout.tokens.image
         rows = grown[0].branch.rows[-len(ids) :][is_picture][-grid[0] * grid[1] :]
-        gazer, trunk = Gazer(self._tree, self._runner, rows), grown[0].branch
+        gazer, trunk = Gazer(self._tree, self._runner, [rows]), grown[0].branch
         neutral = prompt.build_turn(self._chat, self._coder, NEUTRAL_WORDING)
         # For each question where its answer was read, and the same words without a question.
         typed = iter([(order.nodes[p.stub], asked.turn + p.stub) for p in asked.plans])
@@ -174,8 +174,9 @@ class Looker:
         gazes = []
         for question in questions:
             index, words = next(texts if question.kind == "text" else typed)
-            shares = gazer.last(grown[index].branch, order.segments[index].ids[-1])
-            gazes.append(contrast(shares, gazer.behind(trunk, words, order.listed), grid))
+            (shares,) = gazer.last(grown[index].branch, order.segments[index].ids[-1])
+            (usual,) = gazer.behind(trunk, words, order.listed)
+            gazes.append(contrast(shares, usual, grid))
         return tuple(gazes)
 
     def _plan(self, questions: tuple[Question, ...]) -> _Asked:

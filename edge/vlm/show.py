@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from edge.conversation import Picture, Turn
 from edge.questions import View
 from edge.vlm.crop import SizeRules, choose_region
@@ -31,4 +33,5 @@ def _show(picture: Picture, layout: Layout, settings: EngineSettings) -> tuple[F
     token_px = layout.vision.token_px
     rules = SizeRules(token_px, min(settings.min_pixels, high), high)
     crop = choose_region(width, height, picture.region, rules)
-    return feed(cut(image, crop), token_px), crop.view(width, height)
+    view = crop.view(width, height)
+    return replace(feed(cut(image, crop), token_px), box=view.box), view

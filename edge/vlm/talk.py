@@ -23,12 +23,15 @@ from numpy.typing import NDArray
 
 from edge.conversation import Chance, Ending, Piece, Turn, TurnResult, Writing
 from edge.errors import AnalysisFailed, QuestionError
+from edge.heatmap import AttentionMap
 from edge.questions import Answer, Description, Timing, View
 from edge.vlm.decode import Pen
 from edge.vlm.describe import Describer, read_description
 from edge.vlm.dialogue import Script, ScriptWriter
 from edge.vlm.document import DocumentBounds
+from edge.vlm.gaze import NEUTRAL_WORDING, Gazer, contrast
 from edge.vlm.line import Line, build_lines
+from edge.vlm.prompt import build_turn
 from edge.vlm.runner import Runner
 from edge.vlm.sessions import Session, SessionBounds, Sessions
 from edge.vlm.settings import EngineSettings
@@ -121,6 +124,8 @@ class Talker:
         started = time.monotonic()
         self.sessions.close_idle()
         name, session, script = self._find(turn, fed)
+        if turn.heatmap and not script.transcript.pictures:
+            raise QuestionError("there is no picture in the conversation, so no heatmap")
         lines = build_lines(turn, self._writer.format, self._coder, self._eos, self._describer)
         limit = self._limit(turn, script)
         script, num_dropped = _fit(turn, script, lines, limit)
@@ -129,6 +134,9 @@ class Talker:
             prefilled = time.monotonic()
             room = limit - len(script.transcript)
             said = self._answer(turn, lines, pass_, hearing, started + turn.deadline_s, room)
+            answered = time.monotonic()
+            wants_maps = turn.heatmap and not hearing.is_cancelled()
+            maps = self._maps(script, lines, pass_) if wants_maps else ()
         except AnalysisFailed:
             self._runner.clear()  # what it holds is undefined; all can be computed anew
             raise
@@ -143,7 +151,7 @@ class Talker:
             timing=Timing(
                 vision_ms=pass_.vision_ms,
                 prefill_ms=(prefilled - started) * 1e3 - pass_.vision_ms,
-                decode_ms=(ended - prefilled) * 1e3,
+                decode_ms=(answered - prefilled) * 1e3,
                 total_ms=(ended - started) * 1e3,
                 prompt_tokens=len(script.transcript) + sum(len(line.ids) for line in lines),
                 output_tokens=said.num_written,
@@ -152,6 +160,7 @@ class Talker:
             chances=said.chances,
             known_tokens=pass_.num_known,
             num_dropped=num_dropped,
+            attention=maps,
         )
 
     def settle(self) -> bool:
@@ -305,6 +314,32 @@ class Talker:
             return []
         read = iter(read_rows(self._runner.logits_at, rows))
         return [score(plan, list(islice(read, len(plan.forks)))) for _, plan in plans]
+
+    def _maps(
+        self, script: Script, lines: Sequence[Line], pass_: _Pass
+    ) -> tuple[AttentionMap, ...]:
+        """Where each line looked in each picture; after everything else, as it adds tokens to the
+        cache. Against it stands a general request in place of what this turn says behind its last
+        picture.
+        """
+        transcript, rows = script.transcript, pass_.trunk.rows
+        places = transcript.pictures
+        gazer = Gazer(
+            self._tree, self._runner, [rows[at : at + fed.num_tokens] for at, fed in places]
+        )
+        said_from = max(script.turns[-1], *(at + fed.num_tokens + 1 for at, fed in places))
+        before = Branch(rows[:said_from], transcript.position(said_from))
+        neutral = build_turn(self._writer.format.chat, self._coder, NEUTRAL_WORDING)
+        maps = []
+        for n, line in enumerate(lines):
+            asked = gazer.last(pass_.end(n).branch, line.ids[-1])
+            usual = gazer.behind(before, neutral + line.opening)
+            for picture, (_, fed) in enumerate(places):
+                gaze = contrast(asked[picture], usual[picture], fed.grid)
+                maps.append(
+                    AttentionMap(line.question_id, fed.box, gaze.cells, gaze.picture_frac, picture)
+                )
+        return tuple(maps)
 
     def _pens(self, lines: Sequence[Line], pass_: _Pass) -> dict[int, Pen]:
         """A pen at the end of each line whose answer is written, by the line's number."""

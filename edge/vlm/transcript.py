@@ -13,18 +13,21 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from edge.frames import Image
+from edge.geometry import FULL, Box
 from edge.vlm.tokens import Ids
 
 
 @dataclass(frozen=True, slots=True)
 class Fed:
     """A picture at the size at which it is fed, (h, w, 3) uint8 RGB. `grid` is (rows, columns) in
-    visual tokens; `digest` is equal only for equal pictures of equal size.
+    visual tokens; `digest` is equal only for equal pictures of equal size. `box` is the part of the
+    person's picture that it shows.
     """
 
     image: Image = field(repr=False, compare=False)
     grid: tuple[int, int]
     digest: bytes
+    box: Box = field(default=FULL, compare=False)
 
     @property
     def num_tokens(self) -> int:
