@@ -22,7 +22,7 @@ OWNERS = {
     "transformers": {"vlm", "bench"},
     "tokenizers": {"vlm"},
     "jinja2": {"vlm"},
-    "llguidance": {"vlm"},
+    "llguidance": {"vlm", "grammar"},
     "paho": {"mqtt", "cli"},  # `edge watch` is a client of its own
     "fastapi": {"web"},
     "yaml": {"config"},

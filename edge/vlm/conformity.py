@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from edge.vlm.schema import Bounded
+from edge.schema import Bounded
 
 
 def faults(value: object, schema: Bounded, at: str = "document") -> Iterator[str]:

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
+from edge.grammar import Grammar, compile_schema
 from edge.questions import Description
+from edge.schema import Schema
 from edge.vlm.decode import Pen, clean_text
 from edge.vlm.document import Document, DocumentBounds, write_document
-from edge.vlm.grammar import Grammar, Guides, compile_schema
-from edge.vlm.schema import Schema
+from edge.vlm.guide import Guides
 from edge.vlm.tokens import Ids, TokenCoder
 
 REQUEST = (

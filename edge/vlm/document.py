@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from edge.errors import AnalysisFailed
+from edge.grammar import Grammar
 from edge.vlm.conformity import faults, reaches_bound
 from edge.vlm.decode import Pen, loop_length
-from edge.vlm.grammar import Grammar, Guide, Guides
+from edge.vlm.guide import Guide, Guides
 from edge.vlm.json_place import locate
 
 MAX_CUTS = 8  # tokens dropped besides a loop, where it ends amid a character

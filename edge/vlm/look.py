@@ -25,13 +25,13 @@ import numpy as np
 
 from edge.errors import QuestionError
 from edge.questions import Answer, Description, Question
+from edge.schema import Schema
 from edge.vlm import prompt
 from edge.vlm.decode import Pen, TextBounds, write_text
 from edge.vlm.describe import Describer, DescriptionPlan
 from edge.vlm.document import DocumentBounds
 from edge.vlm.gaze import NEUTRAL_WORDING, Gaze, Gazer, contrast
 from edge.vlm.runner import Runner
-from edge.vlm.schema import Schema
 from edge.vlm.settings import EngineSettings
 from edge.vlm.tokens import Ids, TokenCoder
 from edge.vlm.tree import Branch, Grown, PrefixCache, Segment, TokenTree

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from edge.errors import AnalysisFailed, QuestionError
+from edge.grammar import compile_schema
 from edge.questions import AnalysisRequest, Look
+from edge.schema import bound_schema
 from edge.vlm.decode import Pen
 from edge.vlm.describe import (
     MAX_ITEM_CHARS,
@@ -20,10 +22,9 @@ from edge.vlm.describe import (
     Describer,
 )
 from edge.vlm.document import DocumentBounds, write_document
-from edge.vlm.grammar import Guides, compile_schema
+from edge.vlm.guide import Guides
 from edge.vlm.json_place import locate
 from edge.vlm.layout import load_layout
-from edge.vlm.schema import bound_schema
 from edge.vlm.tokens import load_tokens
 from edge.vlm.tree import ROOT, Segment, TokenTree
 from tests.support.scripted_pen import RandomPen, ScriptedPen

@@ -1,67 +1,27 @@
 """JSON under a grammar: which tokens may come next, and which text must.
 
-Owns llguidance (MIT, no dependencies, 8 MB); its errors end here. Chosen by measurement with
-Qwen's vocabulary of 151,936: forced text and masks cost about a millisecond a token, where
-outlines-core was still building its index of the built-in schema after two minutes and xgrammar
-imports torch. Knows no model: `document` writes with it.
+Uses llguidance; its errors end here. Chosen by measurement with Qwen's vocabulary of 151,936:
+forced text and masks cost about a millisecond a token, where outlines-core was still building its
+index of the built-in schema after two minutes and xgrammar imports torch. Knows no model:
+`document` writes with it.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import llguidance
 import numpy as np
 
-from edge.errors import AnalysisFailed, ModelInvalid, QuestionError
+from edge.errors import AnalysisFailed, ModelInvalid
+from edge.grammar import Grammar
 from edge.vlm.json_place import locate
 from edge.vlm.runner import Bools, Floats
-from edge.vlm.schema import DECIMALS, Bounded, Schema, bound_schema, outline
 from edge.vlm.tokens import TokenCoder
 
-# The one way a document is laid out, so that all but the values is forced; this is how Qwen writes
-# JSON on one line. Escapes are those of quotes and backslashes: no \u, so no half surrogate pairs.
-_LAYOUT: Any = {
-    "whitespace_flexible": False,
-    "item_separator": ", ",
-    "key_separator": ": ",
-    "json_allowed_escapes": '"\\',
-}
-# What no string may hold: controls, what turns the direction of writing or hides text, private and
-# replacement characters. Few ranges: all of \p{C} makes masks dearer by a millisecond.
-_PRINTABLE = (
-    r"^[^\x00-\x1f\x7f-\x9f\xad\x{061c}\x{180e}\x{200b}-\x{200f}\x{2028}-\x{202e}"
-    r"\x{2060}-\x{206f}\x{e000}-\x{f8ff}\x{feff}\x{fff9}-\x{ffff}\x{e0000}-\x{10ffff}]*$"
-)
 _MAX_CLOSING_TOKENS = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Grammar:
-    """A schema ready to write with: `bounded` has every bound, `outline` tells the model what is
-    asked for.
-    """
-
-    bounded: Bounded
-    outline: str
-    source: str = field(repr=False)  # as the library reads it
-
-
-def compile_schema(schema: Schema) -> Grammar:
-    """The grammar of the documents that fulfil a schema; see `schema` for what it may say.
-
-    Takes milliseconds. Raises QuestionError, naming the place, for an unsupported or impossible
-    schema.
-    """
-    bounded = bound_schema(schema)
-    source = _source(bounded)
-    fault = llguidance.LLMatcher.validate_grammar(source)
-    if fault:
-        raise QuestionError(_place_fault(bounded, fault))
-    return Grammar(bounded, outline(bounded), source)
 
 
 class Guides:
@@ -233,42 +193,3 @@ class _Vocabulary:
 
     def __call__(self, text: str) -> list[int]:
         return list(self.coder.encode(text))
-
-
-def _source(schema: Bounded) -> str:
-    return llguidance.LLMatcher.grammar_from_json_schema(
-        json.dumps(_for_library(schema)), overrides=_LAYOUT
-    )
-
-
-def _for_library(schema: Bounded) -> Mapping[str, object]:
-    """The schema with what every string and number has to keep to besides."""
-    if "enum" in schema:
-        return {"enum": schema["enum"]}
-    out = dict(schema)
-    out.pop("description", None)
-    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    if kinds[0] == "object":
-        out["properties"] = {k: _for_library(part) for k, part in schema["properties"].items()}
-    elif kinds[0] == "array":
-        out["items"] = _for_library(schema["items"])
-    elif kinds[0] == "number":
-        out["multipleOf"] = 10**-DECIMALS
-    elif kinds[0] == "string":
-        own = [{"pattern": out.pop("pattern")}] if "pattern" in out else []
-        out["allOf"] = [*own, {"pattern": _PRINTABLE}]
-    return out
-
-
-def _place_fault(schema: Bounded, fault: str, at: str = "schema") -> str:
-    """The message for a grammar that cannot be, with the innermost place that shows the fault."""
-    parts = {f"{at}.properties.{key}": part for key, part in schema.get("properties", {}).items()}
-    if "items" in schema:
-        parts[f"{at}.items"] = schema["items"]
-    for place, part in parts.items():
-        inner = llguidance.LLMatcher.validate_grammar(_source(part))
-        if inner:
-            return _place_fault(part, inner, place)
-    lines = [line.strip() for line in fault.splitlines() if line.strip()]
-    said = lines[-1] if "pattern" in schema and len(lines) > 1 else lines[0]
-    return f"{at}: no document can fulfil this: {said[:200]}"

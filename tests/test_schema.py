@@ -6,9 +6,9 @@ import jsonschema
 import pytest
 
 from edge.errors import QuestionError
+from edge.grammar import compile_schema
+from edge.schema import MAX_FAULTS, bound_schema, examine_schema
 from edge.vlm.conformity import faults, reaches_bound
-from edge.vlm.grammar import compile_schema
-from edge.vlm.schema import bound_schema
 
 
 def whole(part):
@@ -154,6 +154,61 @@ def test_faults_of_shape(document):
     bounded = bound_schema(SCHEMA)
     assert not jsonschema.Draft202012Validator(bounded).is_valid(document)
     assert list(faults(document, bounded))
+
+
+def test_every_fault_is_told_with_its_place_and_a_remedy():
+    part = {
+        "type": "object",
+        "properties": {
+            "x": {"type": "date"},
+            "y": {"type": "string", "format": "uuid", "maxLength": 5000},
+            "z": {"type": "array", "minItems": 3, "maxItems": 2, "items": {"type": "boolean"}},
+        },
+    }
+    told = examine_schema(whole(part))[1]
+    inside = ("properties", "a", "properties")
+    assert [fault.at for fault in told] == [
+        (*inside, "x", "type"),
+        (*inside, "y", "format"),
+        (*inside, "y", "maxLength"),
+        (*inside, "z"),
+    ]
+    assert all(fault.remedy.endswith(".") for fault in told)
+
+
+def test_no_more_faults_are_told_than_are_of_use():
+    many = {f"k{n}": {"type": "date"} for n in range(1000)}
+    assert len(examine_schema({"type": "object", "properties": many})[1]) == MAX_FAULTS
+
+
+LONG = {"type": "string", "maxLength": 2000}
+
+
+@pytest.mark.parametrize(
+    ("part", "says"),
+    [
+        ({"type": "array", "maxItems": 64, "items": LONG}, "128267 characters in the longest"),
+        (
+            {
+                "type": "object",
+                "properties": {
+                    f"k{n}": {"type": "boolean", "description": "x" * 300} for n in range(12)
+                },
+            },
+            "characters when told to the model; at most 3000",
+        ),
+    ],
+    ids=["document", "prompt"],
+)
+def test_too_large_is_refused(part, says):
+    with pytest.raises(QuestionError, match=says):
+        bound_schema(whole(part))
+
+
+@pytest.mark.parametrize("schema", [SCHEMA, whole({"enum": ["a", None]})], ids=["all", "choices"])
+def test_a_bounded_schema_stays_as_it_is(schema):
+    bounded = bound_schema(schema)
+    assert bound_schema(bounded) == bounded
 
 
 @pytest.mark.parametrize(
