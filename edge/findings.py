@@ -1,8 +1,8 @@
 """Finding and the other JSON documents that leave the box: the published contract.
 
 The JSON Schemas in `configs/schema/` are generated from these types (`edge schema`), and a test
-keeps them in step. What the model wrote only ever lands in `answer`, `summary`, `objects`, `texts`
-and `spatial_relations`; severity, topic and state never depend on it.
+keeps them in step. What the model wrote only ever lands in `answer`, `summary`, `objects`, `texts`,
+`spatial_relations` and `details`; severity, topic and state never depend on it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 FINDING_SCHEMA: Final = "edge.finding/1"
 INFO_SCHEMA: Final = "edge.info/1"
@@ -80,6 +80,9 @@ class ViewReport(_Document):
     box: BoxTuple
     width: int
     height: int
+    overview: bool = Field(
+        default=False, description="the small whole picture that goes with the part after it"
+    )
 
 
 class ModelReport(_Document):
@@ -125,6 +128,14 @@ class Finding(_Document):
     objects: list[ListedText] = Field(default_factory=list, max_length=32)
     texts: list[ListedText] = Field(default_factory=list, max_length=32)
     spatial_relations: list[ListedText] = Field(default_factory=list, max_length=32)
+    details: dict[str, JsonValue] = Field(
+        default_factory=dict,
+        description="the description by the user's own schema (`describe_as`); "
+        "with `truncated`, keys that the model did not come to are missing",
+    )
+    truncated: bool = Field(
+        default=False, description="a bound or the deadline cut the description"
+    )
     severity: Annotated[int, Field(ge=0, le=2)] = 0
     frame: FrameReport
     views: list[ViewReport] = Field(default_factory=list)

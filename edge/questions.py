@@ -132,8 +132,9 @@ class Answer:
 class Description:
     """A structured description of a picture; every list and string is bounded.
 
-    By the user's schema, `details` holds the document, `summary` what its key of that name says,
-    and the lists are empty. `truncated` where a loop, the deadline or a bound cut it.
+    By the user's schema, `details` holds the document, `summary` what its key of that name says or
+    else its values on one line, and the lists are empty. `truncated` where a loop, the deadline or
+    a bound cut it; keys that the model did not come to are then missing from `details`.
     """
 
     summary: str
@@ -158,11 +159,15 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the model was really shown: the part of the frame, and its size in pixels as fed."""
+    """What the model was really shown: the part of the frame, and its size in pixels as fed.
+
+    `is_overview` for the small whole picture beside a crop.
+    """
 
     box: Box
     width_px: int
     height_px: int
+    is_overview: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +177,7 @@ class AnalysisRequest:
     `deadline_s` counts from the start of the analysis; text that is not finished by then is cut and
     marked `truncated`, typed answers are always completed (the caller's process-level deadline is
     the hard limit). `schema` is the user's JSON Schema for the description, in place of the
-    built-in shape; it is checked when the description is asked for. With `heatmap` the result also
+    built-in shape; it is checked before anything else is done. With `heatmap` the result also
     tells where each answer looked; it takes longer by two passes of a few tokens for each question.
     """
 
@@ -200,7 +205,8 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class AnalysisResult:
-    """Answers in the order of the questions in the request's looks; a view for each look.
+    """Answers in the order of the questions in the request's looks; a view for each look, with
+    that of its overview before it where one was shown.
 
     `attention` has a map for each answer, in the same order, if the request wants them.
     """

@@ -6,6 +6,7 @@
     edge ask sign.jpg "What does the sign say?"
     edge ask yard.jpg --describe --json
     edge ask yard.jpg "Is the gate open?" --yes-no --heatmap looked.png
+    edge ask shop.jpg --schema shelf.yaml
 
 Typed questions (--yes-no, --choices, --count, --rate) are answered from the model's probabilities;
 without one of them the answer is free text.
@@ -20,7 +21,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge.cli.arguments import UsageError, positive, seconds
 from edge.geometry import Box
@@ -50,7 +51,9 @@ HELP = "ask the model about one picture"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("image", type=Path, help="a picture: JPEG, PNG, WebP, BMP or GIF")
-    parser.add_argument("question", nargs="?", default="", help="the question; not with --describe")
+    parser.add_argument(
+        "question", nargs="?", default="", help="the question; not with --describe or --schema"
+    )
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--yes-no", action="store_true", help="answer yes or no")
     kind.add_argument("--choices", metavar="A,B,...", help="answer with one of these")
@@ -60,6 +63,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--describe",
         action="store_true",
         help="describe the picture: summary, objects, texts, spatial relations",
+    )
+    kind.add_argument(
+        "--schema",
+        type=Path,
+        metavar="FILE",
+        help="describe the picture as JSON by this schema, YAML or JSON, as for `describe_as`",
     )
     parser.add_argument(
         "--region",
@@ -92,6 +101,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Load the model, ask, print."""
     question = build_question(args)
+    schema = None if args.schema is None else _load_schema(args.schema)
     boxes = (parse_region(args.region),) if args.region else ()
     _check_heatmap(args)
     picture = load_picture(args.image)
@@ -107,9 +117,10 @@ def run(args: argparse.Namespace) -> int:
             image=picture,
             before=None,
             looks=(Look(boxes, (question,) if question else ()),),
-            describe=args.describe,
+            describe=question is None,
             deadline_s=args.deadline,
             heatmap=args.heatmap is not None,
+            schema=schema,
         )
         result = engine.analyze(request)
         info = engine.info
@@ -119,18 +130,18 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(as_json(result, info, spent), ensure_ascii=False))
     else:
-        _show(result, info, spent)
+        _show(result, info, spent, as_details=schema is not None)
     return 0
 
 
 def build_question(args: argparse.Namespace) -> Question | None:
     """The question that the arguments ask for; None for a description."""
-    if args.describe:
+    if args.describe or args.schema is not None:
         if args.question:
-            raise UsageError("--describe takes no question")
+            raise UsageError(f"--{'describe' if args.describe else 'schema'} takes no question")
         return None
     if not args.question.strip():
-        raise UsageError("a question is needed, or --describe")
+        raise UsageError("a question is needed, --describe or --schema FILE")
     if args.yes_no:
         return yes_no("ask", args.question)
     if args.choices is not None:
@@ -143,6 +154,12 @@ def build_question(args: argparse.Namespace) -> Question | None:
     if args.rate:
         return rating("ask", args.question)
     return text("ask", args.question, max_chars=1000)
+
+
+def _load_schema(file: Path) -> dict[str, Any]:
+    from edge.config.describe_as import read_schema_file
+
+    return read_schema_file(file)
 
 
 def parse_region(words: str) -> Box:
@@ -160,8 +177,9 @@ def _check_heatmap(args: argparse.Namespace) -> None:
     """Before the model is loaded."""
     if args.heatmap is None:
         return
-    if args.describe:
-        raise UsageError("--heatmap shows what an answer looked at; it does not go with --describe")
+    if args.describe or args.schema is not None:
+        other = "--describe" if args.describe else "--schema"
+        raise UsageError(f"--heatmap shows what an answer looked at; it does not go with {other}")
     if args.heatmap.suffix.lower() != ".png":
         raise UsageError(f"--heatmap {args.heatmap}: expected the name of a .png file")
     if not args.heatmap.parent.is_dir():
@@ -208,12 +226,18 @@ def as_json(result: AnalysisResult, info: ModelInfo, spent: dict[str, float]) ->
     return document
 
 
-def _show(result: AnalysisResult, info: ModelInfo, spent: dict[str, float]) -> None:
+def _show(
+    result: AnalysisResult, info: ModelInfo, spent: dict[str, float], *, as_details: bool
+) -> None:
     for answer in result.answers:
         print(answer.value + (" [cut]" if answer.truncated else ""))
         for option, probability in answer.probabilities.items():
             print(f"  {option:<20} {probability:6.1%}  {'#' * round(probability * 40)}")
-    if result.description:
+    if result.description and as_details:
+        print(json.dumps(result.description.details, ensure_ascii=False, indent=2))
+        if result.description.truncated:
+            print("[cut]", file=sys.stderr)
+    elif result.description:
         print(result.description.summary + (" [cut]" if result.description.truncated else ""))
         for name in ("objects", "texts", "spatial_relations"):
             if entries := getattr(result.description, name):

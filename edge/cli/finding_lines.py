@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
+from edge.details import one_line
 from edge.findings import Finding, VerdictReport
 
 
@@ -12,7 +13,7 @@ def show_finding(console: Console, finding: Finding) -> None:
     """One block for a keyframe: verdicts when they come, later only what the end adds to them."""
     if finding.type == "new":
         return
-    adds = bool(finding.summary or finding.superseded or finding.status != "ok")
+    adds = bool(finding.summary or finding.details or finding.superseded or finding.status != "ok")
     if finding.type == "end" and finding.verdicts and not adds:
         return
     console.print(Text(_headline(finding), style="cyan" if finding.type == "update" else "dim"))
@@ -20,8 +21,12 @@ def show_finding(console: Console, finding: Finding) -> None:
         for verdict in finding.verdicts:
             style = "bold yellow" if verdict.state == "on" else ""
             console.print(Text(f"           {_verdict(verdict)}", style=style))
-    elif finding.summary:
-        console.print(Text(f"           {finding.summary}", style="italic"))
+        return
+    values = one_line(finding.details)
+    for line in dict.fromkeys((finding.summary, values)):  # a made summary is the values
+        if line:
+            cut = " [cut]" if finding.truncated and line == (values or finding.summary) else ""
+            console.print(Text(f"           {line}{cut}", style="italic"))
 
 
 def _headline(finding: Finding) -> str:

@@ -10,9 +10,10 @@ import ipaddress
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
-from edge.config.faults import Fault, TreePath
+from edge.config.faults import Fault, TreePath, show
 from edge.config.models import Config
 from edge.config.services import DEMO_MODEL
 from edge.redact import redact_url
@@ -53,6 +54,34 @@ def rule_advice(config: Config) -> Iterator[Fault]:
                 "Set `motion: {enabled: true}`, or add `every`.",
                 (*at, "when"),
             )
+
+
+def description_advice(config: Config) -> Iterator[Fault]:
+    """Shapes of descriptions that are never used, or get in each other's way."""
+    writing = [name for name, rule in config.rules.items() if rule.describe != "never"]
+    for name, rule in config.rules.items():
+        if rule.describe_as is not None and name not in writing:
+            yield Fault(
+                "`describe_as` has no effect with `describe: never`.",
+                "Set `describe: on_change`, or remove it.",
+                ("rules", name, "describe_as"),
+            )
+    for index, name in enumerate(writing):
+        for other in writing[:index]:
+            shared = _clashing_keys(config.described_as(name), config.described_as(other))
+            if shared and not set(config.cameras_of(name)).isdisjoint(config.cameras_of(other)):
+                yield Fault(
+                    f"the key {show(shared[0])} means something else for the rule {other}; of both "
+                    f"a finding's `details` keep the one of the higher severity.",
+                    "Rename one of them.",
+                    ("rules", name, "describe_as"),
+                )
+
+
+def _clashing_keys(a: dict[str, Any] | None, b: dict[str, Any] | None) -> list[str]:
+    """Keys of two schemas whose values are not of the same kind."""
+    of_a, of_b = (schema["properties"] if schema else {} for schema in (a, b))
+    return [key for key, part in of_a.items() if key in of_b and of_b[key] != part]
 
 
 def camera_advice(config: Config) -> Iterator[Fault]:
@@ -158,6 +187,7 @@ def _is_this_machine(host: str) -> bool:
 
 ADVISERS: list[Callable[[Config], Iterator[Fault]]] = [
     rule_advice,
+    description_advice,
     camera_advice,
     mqtt_advice,
     file_advice,

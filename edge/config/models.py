@@ -7,7 +7,7 @@ refer to each other are checked in `references.py`.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -69,3 +69,9 @@ class Config(Block):
         """The names of the cameras that a rule looks at. KeyError if the rule is unknown."""
         names = self.rules[rule].cameras
         return tuple(self.cameras) if names is None else names
+
+    def described_as(self, rule: str) -> dict[str, Any] | None:
+        """The schema of a rule's descriptions, or None for the built-in shape. KeyError."""
+        own = self.rules[rule].describe_as
+        wanted = self.vlm.describe_as if own is None else own
+        return wanted if isinstance(wanted, dict) else None

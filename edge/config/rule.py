@@ -17,6 +17,7 @@ from edge import questions
 from edge.calibration import MAX_TEMPERATURE, MIN_TEMPERATURE, Calibration
 from edge.condition import Condition, parse_condition
 from edge.config.block import Between, Block, one_of
+from edge.config.describe_as import DescribeAs
 from edge.config.faults import Fault, refuse, show
 from edge.config.quantities import duration
 from edge.errors import QuestionError
@@ -140,6 +141,8 @@ class RuleConfig(Block):
         Literal["never", "on_change", "always"], one_of(("never", "on_change", "always"))
     ] = "on_change"
     """When the model also writes a description of the picture."""
+    describe_as: DescribeAs = None
+    """The description's own shape, in place of `vlm.describe_as`; `built-in` for none."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from edge.config.block import Between, Block, FilePath, Text, TopicLevels, one_of, resolve_path
+from edge.config.describe_as import DescribeAs
 from edge.config.faults import Fault, refuse, show
 from edge.config.quantities import duration, size
 
@@ -174,6 +175,8 @@ class VlmConfig(Block):
     """`pair` shows the picture from before a movement together with the keyframe."""
     sessions: SessionsConfig = SessionsConfig()
     """Conversations that are kept open."""
+    describe_as: DescribeAs = None
+    """Shape of descriptions: `{people: integer, queue: [short, long]}`, JSON Schema, or a file."""
 
     @field_validator("model")
     @classmethod

@@ -14,6 +14,7 @@ from edge.config.yaml_tree import TreeReader, YamlTree
 from edge.errors import ConfigError, Problem
 
 MAX_FILE_BYTES = 1_000_000
+CONFIGURATION = "Start from configs/minimal.yaml: `mqtt:`, `cameras:`."
 
 # libyaml's parser when PyYAML was built with it: 20 times faster on a file of the maximum size.
 _PARSER: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
@@ -55,13 +56,15 @@ def read_text(file: Path) -> str:
         raise ConfigError(source, [problem]) from None
 
 
-def parse_yaml(text: str, source: str) -> YamlTree:
+def parse_yaml(text: str, source: str, *, example: str = CONFIGURATION) -> YamlTree:
     """Read the text; raises ConfigError where it is not YAML or passes a bound.
+
+    `example` says what to write where there is no mapping at all.
 
     Duplicate keys and unknown tags are listed in the result's `faults`; of a key that stands
     twice the first value is kept.
     """
-    reader = TreeReader(source)
+    reader = TreeReader(source, example)
     try:
         events = yaml.parse(text, Loader=_PARSER)
         root = reader.read_document(events)

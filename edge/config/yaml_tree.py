@@ -96,8 +96,10 @@ def _counted(events: Iterator[Any], source: str) -> Iterator[Any]:
 class TreeReader:
     """Builds the tree from parser events; recursion is bounded by MAX_DEPTH."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, example: str) -> None:
+        """`example` says what to write where there is no mapping at all."""
         self.source = source
+        self.example = example
         self.faults = FaultList()
         self._anchors: dict[str, Node] = {}
         self._num_nodes = 0
@@ -114,15 +116,12 @@ class TreeReader:
                     )
                 root = self._node(event, events, ())
         if root is None or root.value is None:
-            problem = Problem(
-                "", "the file is empty.", "Start from configs/minimal.yaml: `mqtt`, `cameras`."
-            )
-            raise ConfigError(self.source, [problem])
+            raise ConfigError(self.source, [Problem("", "the file is empty.", self.example)])
         if not isinstance(root.value, dict):
             problem = Problem(
                 "",
                 f"the file holds {_kind(root.value)}, not keys and values.",
-                "Start from configs/minimal.yaml: `mqtt:`, `cameras:`.",
+                self.example,
                 root.line,
             )
             raise ConfigError(self.source, [problem])

@@ -7,14 +7,17 @@ through the inbox. Every keyframe that comes in here ends in exactly one `end` m
 from __future__ import annotations
 
 import logging
+import math
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from edge.conversation import Piece
 from edge.daemon.analyzer_host import AnalyzerHost
 from edge.daemon.conversations import Conversations, Order
+from edge.daemon.descriptions import description_fields
 from edge.daemon.jobs import Job, TurnJob, Urgency, urgency_of
 from edge.daemon.messages import (
     Analysed,
@@ -39,12 +42,13 @@ from edge.questions import (
     Question,
     Timing,
 )
-from edge.rules.asking import Asking
+from edge.rules.asking import Asking, DescriptionWanted
 from edge.rules.book import RuleBook, Settlement
 
 log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 2  # a keyframe whose analyzer died is tried once more
+MIN_DESCRIPTION_S = 1.0  # what the last of several descriptions has at least
 RETRY_WITHIN_S = 120.0  # a model's first load on an N100 takes 63 s
 DISABLED = "the camera was switched off or changed before its analysis"
 STOPPED = "the daemon was stopped before its analysis"
@@ -60,7 +64,9 @@ class _Progress:
     started_mono_s: float
     settled: dict[str, object] | None = None  # fields of the finding, once the rules have judged
     is_reused: bool = False  # the answers are those of an earlier keyframe
-    describe: Look | None = None  # where a description, if one is wanted, is to look
+    wanted: deque[DescriptionWanted] = field(default_factory=deque)  # the first is being written
+    describe_until_mono_s: float = math.inf
+    reason: str = ""  # why a description is missing
 
 
 class Analyst:
@@ -238,17 +244,35 @@ class Analyst:
         self._settle(job, job.asking, known)
 
     def _submit(self, job: Job) -> None:
-        """Send the running job's next part: the questions, or the description after them."""
-        described = self._progress.describe
+        """Send the running job's next part: the questions, or a description after them."""
+        now = self._clock()
         request = AnalysisRequest(
             id=job.id,
             image=job.keyframe.image,
             before=job.keyframe.before,
-            looks=job.looks if described is None else (described,),
-            describe=described is not None,
+            looks=job.looks,
             deadline_s=self.deadline_s,
         )
-        self.host.submit(request, self._clock())
+        if self._progress.wanted:
+            wanted = self._progress.wanted[0]
+            request = replace(
+                request,
+                looks=(wanted.look,),
+                describe=True,
+                deadline_s=max(MIN_DESCRIPTION_S, self._progress.describe_until_mono_s - now),
+                schema=wanted.schema,
+            )
+        self.host.submit(request, now)
+
+    def _describe_on(self, job: Job) -> None:
+        """Have the next description written; the job is over without one, or time for it."""
+        wanted = self._progress.wanted
+        if wanted and self._clock() < self._progress.describe_until_mono_s:
+            self._submit(job)
+            return
+        if wanted:
+            self._progress.reason = f"no time was left for {len(wanted)} more descriptions"
+        self._finish("analysed", self._progress.reason)
 
     def _give_up_late(self, now_mono_s: float) -> None:
         """A job whose analyzer died does not wait for ever for the next one."""
@@ -258,8 +282,11 @@ class Analyst:
     def _answered(self, result: AnalysisResult) -> None:
         job = self.scheduler.running
         assert isinstance(job, Job)  # noqa: S101 - checked by the caller
-        if job.asking is None or self._progress.settled is not None:
+        if job.asking is None:
             self._finish("analysed")
+        elif self._progress.settled is not None:
+            self._progress.wanted.popleft()
+            self._describe_on(job)
         else:
             self.recent.keep(job, result)
             self._settle(job, job.asking, result)
@@ -277,17 +304,22 @@ class Analyst:
         }
         self.reporter.update(job.id, {**self._progress.settled, **self._timing(job)})
         self._on_settled(settlement)
-        self._progress.describe = settlement.describe
-        if settlement.describe is None:
+        if not settlement.describe:
             self._finish("reused" if self._progress.is_reused else "analysed")
-        else:
-            self._submit(job)
+            return
+        self._progress.wanted.extend(settlement.describe)
+        self._progress.describe_until_mono_s = self._clock() + self.deadline_s
+        self._submit(job)
 
     def _failed(self, error: str, *, retry: bool) -> None:
         job = self.scheduler.running
         assert isinstance(job, Job)  # noqa: S101 - checked by the caller
-        if self._progress.settled is not None:  # only the description is missing
-            self._finish("analysed", f"no description: {error}")
+        if self._progress.settled is not None:  # only a description is missing
+            self._progress.reason = f"no description: {error}"
+            self._progress.wanted.popleft()
+            if retry:  # the model or its process failed, so the other descriptions are not tried
+                self._progress.wanted.clear()
+            self._describe_on(job)
         elif retry and job.attempts + 1 < MAX_ATTEMPTS:
             log.warning("%s: %s; it is tried once more", job.camera, error)
             self.scheduler.retry()
@@ -309,14 +341,11 @@ class Analyst:
         if outcome == "analysed":
             self.host.spent(sum(result.timing.total_ms for result in self._progress.results))
         changes = {**(self._progress.settled or {}), **self._timing(job), "reason": reason}
-        description = self._progress.results[-1].description if self._progress.results else None
-        if description is not None:
-            changes |= {
-                "summary": description.summary,
-                "objects": list(description.objects),
-                "texts": list(description.texts),
-                "spatial_relations": list(description.spatial_relations),
-            }
+        changes |= description_fields(
+            [r.description for r in self._progress.results if r.description is not None]
+        )
+        views = dict.fromkeys(view for result in self._progress.results for view in result.views)
+        changes["views"] = [view_report(view) for view in views]
         self.reporter.end(job.id, changes)
 
     def _reply(self, job: Job, reason: str) -> None:

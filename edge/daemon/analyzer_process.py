@@ -82,6 +82,10 @@ class _Orders:
         except queue.Empty:
             return None
 
+    def are_none(self) -> bool:
+        """Whether nothing waits."""
+        return self._waiting.empty()
+
     def is_cancelled(self, turn_id: str) -> bool:
         """Whether a turn was called off."""
         return turn_id in self._cancelled
@@ -96,6 +100,8 @@ def _serve(pipe: ParentConnection, plan: AnalyzerPlan, orders: _Orders) -> None:
         return
     with engine:
         pipe.send(EngineReady(engine.info, time.monotonic() - started))
+        if orders.are_none():  # nobody waits: let the first description not wait either
+            engine.prepare_descriptions()
         is_talking = False  # whether conversations are open
         while True:
             order = orders.next(IDLE_CHECK_S if is_talking else None)

@@ -177,7 +177,12 @@ def timing_report(queue_ms: float, timings: list[Timing]) -> TimingReport:
 
 def view_report(view: View) -> ViewReport:
     """What the model was shown, for publication."""
-    return ViewReport(box=_rounded(view.box.as_tuple()), width=view.width_px, height=view.height_px)
+    return ViewReport(
+        box=_rounded(view.box.as_tuple()),
+        width=view.width_px,
+        height=view.height_px,
+        overview=view.is_overview,
+    )
 
 
 def _rounded(

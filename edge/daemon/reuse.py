@@ -8,7 +8,6 @@ compared as a grid of mean colours, in which sensor noise averages out and a sma
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -88,12 +87,14 @@ def _asked(job: Job) -> tuple[object, ...]:
 
 
 def _is_same(job: Job, kept: _Kept) -> bool:
-    views: Sequence[Box] = [view.box for view in kept.result.views]
-    for look, view, grid in zip(job.looks, views, kept.grids, strict=True):
+    views = kept.result.views
+    crops = [view.box for view in views if not view.is_overview]
+    for look, crop in zip(job.looks, crops, strict=True):
         wanted = union_of(look.boxes)
-        if wanted is not None and not _holds(view, wanted):
+        if wanted is not None and not _holds(crop, wanted):
             return False
-        change = np.abs(grid_of(job.keyframe.image, view) - grid)
+    for view, grid in zip(views, kept.grids, strict=True):
+        change = np.abs(grid_of(job.keyframe.image, view.box) - grid)
         if float(change.max()) > MAX_CELL_CHANGE:
             return False
     return True

@@ -178,6 +178,7 @@ def build_rules(config: Config) -> tuple[Rule, ...]:
             schedule=rule.hours,
             severity=rule.severity,
             describe=rule.describe,
+            describe_as=config.described_as(name),
         )
         for name, rule in config.rules.items()
     )

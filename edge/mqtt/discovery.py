@@ -26,6 +26,7 @@ _TITLE: Final = (
     "{{ (value_json.summary or value_json.verdicts | map(attribute='answer') | join(', ')"
     " or value_json.trigger.kind)[:250] }}"
 )
+_DETAILS: Final = "{{ value_json.details | default({}) | tojson }}"
 _ANSWER: Final = "{{ value_json.answer[:250] }}"
 # An event's payload must be an object with `event_type`; the other keys become attributes.
 _EVENT: Final = (
@@ -33,6 +34,7 @@ _EVENT: Final = (
     " 'time': value_json.time, 'status': value_json.status, 'severity': value_json.severity,"
     " 'trigger': value_json.trigger.kind, 'zones': value_json.zones,"
     " 'summary': value_json.summary[:250], 'objects': value_json.objects,"
+    " 'details': value_json.details | default({}),"
     " 'alerts': value_json.verdicts | selectattr('alert') | map(attribute='rule') | list,"
     " 'verdicts': value_json.verdicts} | tojson }}"
 )
@@ -210,6 +212,8 @@ def _camera_readings(topics: Topics, camera: str) -> dict[str, Component]:
             "name": "Last finding",
             "state_topic": topics.last(camera),
             "value_template": _TITLE,
+            "json_attributes_topic": topics.last(camera),
+            "json_attributes_template": _DETAILS,
             "icon": "mdi:text-box-outline",
         },
         "motion": {

@@ -5,9 +5,11 @@ Pure; knows nothing of states or answers. The book keeps when each rule was last
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from typing import Any
 
 from edge.frames import Keyframe, Trigger
 from edge.geometry import Box, Polygon
@@ -59,6 +61,14 @@ class Asking:
         return any(rule.describe == "always" for rule in self.rules)
 
 
+@dataclass(frozen=True, slots=True)
+class DescriptionWanted:
+    """A description that rules want: where it looks, and its JSON Schema, None for the built-in."""
+
+    look: Look
+    schema: Mapping[str, Any] | None
+
+
 def due(
     rules: Iterable[Rule], facts: KeyframeFacts, last_asked_mono_s: Mapping[str, float]
 ) -> list[Rule]:
@@ -107,9 +117,21 @@ def build_looks(rules: Iterable[Rule], facts: KeyframeFacts, zones: Zones) -> tu
     )
 
 
-def look_at(rule: Rule, facts: KeyframeFacts, zones: Zones) -> Look:
-    """Where `rule` looks, without questions: what a description for it should show."""
-    return Look(_boxes(rule.zones, facts, zones), ())
+def build_descriptions(
+    rules: Iterable[Rule], facts: KeyframeFacts, zones: Zones
+) -> tuple[DescriptionWanted, ...]:
+    """The descriptions that `rules`, the most important first, want: one for each schema.
+
+    Rules of one schema share a description; it shows where the first of them looks.
+    """
+    first: dict[str, Rule] = {}
+    for rule in rules:
+        # As text, because keys are written in their order: the same keys in another are another.
+        first.setdefault(json.dumps(rule.describe_as), rule)
+    return tuple(
+        DescriptionWanted(Look(_boxes(rule.zones, facts, zones), ()), rule.describe_as)
+        for rule in first.values()
+    )
 
 
 def _boxes(names: Iterable[str], facts: KeyframeFacts, zones: Zones) -> tuple[Box, ...]:

@@ -15,8 +15,16 @@ from datetime import datetime, timedelta, tzinfo
 
 from edge.findings import RuleAttributes, VerdictReport, rfc3339
 from edge.frames import Keyframe
-from edge.questions import MAX_QUESTIONS, MAX_TEXT_CHARS, Answer, Look
-from edge.rules.asking import Asking, KeyframeFacts, Zones, build_looks, due, look_at
+from edge.questions import MAX_QUESTIONS, MAX_TEXT_CHARS, Answer
+from edge.rules.asking import (
+    Asking,
+    DescriptionWanted,
+    KeyframeFacts,
+    Zones,
+    build_descriptions,
+    build_looks,
+    due,
+)
 from edge.rules.memory import Memory, SavedMemory, Snapshot, export_snapshot, parse_snapshot
 from edge.rules.rule import Rule
 from edge.rules.state import Moment, Transition, advance, tick, without_pending
@@ -40,16 +48,16 @@ class Settlement:
     """What the answers about one keyframe came to.
 
     `severity` is the highest of the rules in `verdicts` that are on after it, whether they just
-    went on or were on already; 0 if none is. `describe` is where to look for a description in
-    words, if one is wanted now: for a rule that always wants one, or whose state this keyframe
-    turned on, or off again. It shows the rule of the highest severity.
+    went on or were on already; 0 if none is. `describe` are the descriptions in words that are
+    wanted now: by rules that always want one, or whose state this keyframe turned on, or off again.
+    There is one for each schema among them; those of rules that moved come first, then by severity.
     """
 
     camera: str
     verdicts: tuple[VerdictReport, ...]
     changes: tuple[RuleChange, ...]
     severity: int
-    describe: Look | None
+    describe: tuple[DescriptionWanted, ...]
 
 
 class RuleBook:
@@ -127,7 +135,7 @@ class RuleBook:
             severity=max(
                 (self._rules[v.rule].severity for v in verdicts if v.state == "on"), default=0
             ),
-            describe=self._description_wanted(asking.facts, verdicts, changes),
+            describe=self._descriptions_wanted(asking.facts, verdicts, changes),
         )
 
     def tick(self, at: Moment) -> tuple[RuleChange, ...]:
@@ -234,22 +242,20 @@ class RuleBook:
         )
         return report, transition
 
-    def _description_wanted(
+    def _descriptions_wanted(
         self,
         facts: KeyframeFacts,
         verdicts: Iterable[VerdictReport],
         changes: Iterable[RuleChange],
-    ) -> Look | None:
+    ) -> tuple[DescriptionWanted, ...]:
         moved = {change.rule.name for change in changes if change.transition.is_news}
         wanting = [
             rule
             for rule in (self._rules[verdict.rule] for verdict in verdicts)
             if rule.describe == "always" or (rule.describe == "on_change" and rule.name in moved)
         ]
-        if not wanting:
-            return None
-        rule = max(wanting, key=lambda rule: (rule.name in moved, rule.severity))
-        return look_at(rule, facts, self._zones.get(facts.camera, {}))
+        wanting.sort(key=lambda rule: (rule.name not in moved, -rule.severity))
+        return build_descriptions(wanting, facts, self._zones.get(facts.camera, {}))
 
     def _was_active(self, rule: Rule, start: datetime, end: datetime) -> bool:
         """Whether the rule's schedule covered all the time between, as far as can be told."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from edge.calibration import Calibration
 from edge.condition import Condition
@@ -37,7 +38,7 @@ class Rule:
     (0.5..1) what an answer needs to count, after `calibration` where there is one, `for_s` how long
     the condition must hold before the state goes on, `cooldown_s` the least time between two
     alerts. `describe` asks for a description in words: with every keyframe, or when this keyframe
-    turned the state on, or off again.
+    turned the state on, or off again; `describe_as` is its JSON Schema, None for the built-in one.
     Raises ValueError for values outside these bounds.
     """
 
@@ -57,6 +58,7 @@ class Rule:
     schedule: Schedule | None = None
     severity: int = 1
     describe: Describe = "on_change"
+    describe_as: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         faults = {

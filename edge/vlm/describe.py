@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
+from edge.details import one_line
 from edge.grammar import Grammar, compile_schema
 from edge.questions import Description
 from edge.schema import Schema
@@ -81,6 +82,10 @@ class Describer:
         opening = tuple(self._guides.begin(grammar).ids)
         return DescriptionPlan(grammar, request, opening, own=schema is not None)
 
+    def prepare(self) -> None:
+        """What the first description would wait for: about a second, and 30 MB."""
+        self.plan()
+
     def write(self, pen: Pen, plan: DescriptionPlan, bounds: DocumentBounds) -> Description:
         """Write the description on a branch whose last tokens are the plan's opening.
 
@@ -129,15 +134,18 @@ def _description(document: Document) -> Description:
 
 
 def _own(document: Document) -> Description:
-    """The user's shape goes into `details`; a key called summary is the summary as well."""
-    summary = document.value.get("summary")
+    """The user's shape goes into `details`, as far as the model came; a key called summary is the
+    summary as well, without one it is made of the values.
+    """
+    summary = document.told.get("summary")
+    said = _one_line(summary)[:MAX_SUMMARY_CHARS] if isinstance(summary, str) else ""
     return Description(
-        summary=_one_line(summary)[:MAX_SUMMARY_CHARS] if isinstance(summary, str) else "",
+        summary=said or one_line(document.told, MAX_SUMMARY_CHARS),
         objects=(),
         texts=(),
         spatial_relations=(),
         truncated=document.truncated,
-        details=document.value,
+        details=document.told,
     )
 
 

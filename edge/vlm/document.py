@@ -16,6 +16,7 @@ import numpy as np
 
 from edge.errors import AnalysisFailed
 from edge.grammar import Grammar
+from edge.schema import Bounded
 from edge.vlm.conformity import faults, reaches_bound
 from edge.vlm.decode import Pen, loop_length
 from edge.vlm.guide import Guide, Guides
@@ -39,12 +40,14 @@ class DocumentBounds:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A parsed and checked document. `truncated` where not all of it is the model's, or where a
-    string or list is as long as it may be. `num_steps` passes decoded it; of its tokens,
+    """A parsed and checked document. `told` is the part of `value` that the model came to: all of
+    it, unless the document was closed early. `truncated` where not all of it is the model's, or
+    where a string or list is as long as it may be. `num_steps` passes decoded it; of its tokens,
     `num_chosen` were chosen by the model and `num_forced` forced.
     """
 
     value: dict[str, Any]
+    told: dict[str, Any]
     text: str
     truncated: bool
     num_steps: int
@@ -72,12 +75,33 @@ def write_document(
         raise AnalysisFailed(f"a description breaks its schema: {broken}")
     return Document(
         value=value,
+        told=value if writer.closed_at is None else _told(text, grammar.bounded, writer.closed_at),
         text=text,
         truncated=writer.truncated or reaches_bound(value, grammar.bounded),
         num_steps=writer.num_steps,
         num_chosen=writer.num_chosen,
         num_forced=len(writer.guide.ids) - writer.num_chosen,
     )
+
+
+def _told(text: str, bounded: Bounded, num_bytes: int) -> dict[str, Any]:
+    """The keys of a document of which the first `num_bytes` are the model's, the rest closing.
+
+    A choice, number or list that was not finished says something else than the model would have
+    said: it is left out. Of a free text, what is there is kept.
+    """
+    written = len(text.encode()[:num_bytes].decode(errors="ignore"))
+    decoder = json.JSONDecoder()
+    told: dict[str, Any] = {}
+    at = 1  # behind the opening brace
+    for key, part in bounded["properties"].items():
+        _, at = decoder.raw_decode(text, at)
+        value, end = decoder.raw_decode(text, at + len(": "))
+        at = end + len(", ")
+        is_free = isinstance(value, str) and value and not part.keys() & {"enum", "pattern"}
+        if end < written or (is_free and end - len('"') <= written):
+            told[key] = value
+    return told
 
 
 class _Writer:
@@ -89,6 +113,7 @@ class _Writer:
         self._value_start = len(guide.ids)  # the first token of the value being written
         self.guide = guide
         self.truncated = False
+        self.closed_at: int | None = None  # bytes of the text that were there before it was closed
         self.num_steps = self.num_chosen = 0
 
     def run(self) -> None:
@@ -126,6 +151,7 @@ class _Writer:
 
     def _close(self) -> None:
         self.truncated = True
+        self.closed_at = len(self.guide.text)
         self.guide.close()
 
     def _end_loop(self) -> None:
@@ -141,7 +167,7 @@ class _Writer:
                 break
             if self._cut(guide.num_bytes(kept - extra), b'"'):
                 return
-        guide.close()
+        self._close()
 
     def _end_repeats(self) -> None:
         """A list of strings ends where one comes twice, if it may."""

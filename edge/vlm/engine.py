@@ -38,6 +38,7 @@ from edge.questions import (
     View,
     text,
 )
+from edge.schema import Schema
 from edge.vlm.crop import Crop, SizeRules, choose_crop
 from edge.vlm.dialogue import ScriptWriter
 from edge.vlm.layout import Layout, load_layout
@@ -99,6 +100,8 @@ class Engine:
         """
         started = time.monotonic()
         _check_request(request)
+        if request.describe:
+            self._loaded.looker.check_schema(request.schema)
         self._loaded.talker.sessions.put_aside()
         timing = Timing()
         answers: list[Answer] = []
@@ -107,8 +110,10 @@ class Engine:
         description: Description | None = None
         for index, look in enumerate(request.looks or (Look((), ()),)):
             wants_description = request.describe and index == 0
-            crop = self._crop(request.image, look, wants_description=wants_description)
-            views.append(crop.view(request.image.shape[1], request.image.shape[0]))
+            crop = self._crop(
+                request.image, look, wants_description=wants_description, schema=request.schema
+            )
+            views += self._views(request.image, crop)
             if not look.questions and not wants_description:
                 continue
             looked = time.monotonic()
@@ -208,6 +213,10 @@ class Engine:
         loaded = self._loaded
         warm_up(self._layout, loaded.runner, loaded.eye)
 
+    def prepare_descriptions(self) -> None:
+        """Make what the first description would wait for; about a second, and 30 MB."""
+        self._loaded.looker.prepare_descriptions()
+
     def close(self) -> None:
         """Release the model's memory; the engine cannot be used afterwards."""
         self._open = None
@@ -223,11 +232,15 @@ class Engine:
     ) -> None:
         self.close()
 
-    def _crop(self, image: Image, look: Look, *, wants_description: bool) -> Crop:
+    def _crop(
+        self, image: Image, look: Look, *, wants_description: bool, schema: Schema | None = None
+    ) -> Crop:
         settings = self._settings
         height, width = image.shape[:2]
         high = min(settings.max_pixels, self._layout.pixels.max_pixels)
-        rest = self._loaded.looker.count_tokens(look.questions, wants_description=wants_description)
+        rest = self._loaded.looker.count_tokens(
+            look.questions, wants_description=wants_description, schema=schema
+        )
         if settings.overview and look.boxes:
             overview = self._overview(image)
             rest += overview.num_tokens(self._layout.vision.token_px) + 2
@@ -242,10 +255,21 @@ class Engine:
         rules = SizeRules(self._layout.vision.token_px, 0, high)
         return choose_crop(width, height, (), 0.0, rules)
 
+    def _wants_overview(self, image: Image, crop: Crop) -> bool:
+        return self._settings.overview and crop.is_part_of(image.shape[1], image.shape[0])
+
+    def _views(self, image: Image, crop: Crop) -> list[View]:
+        """What `_show` shows of the picture."""
+        height, width = image.shape[:2]
+        view = crop.view(width, height)
+        if not self._wants_overview(image, crop):
+            return [view]
+        return [replace(self._overview(image).view(width, height), is_overview=True), view]
+
     def _show(self, request: AnalysisRequest, crop: Crop) -> list[Shown]:
         eye, image = self._loaded.eye, request.image
         shown: list[Shown] = []
-        if self._settings.overview and crop.is_part_of(image.shape[1], image.shape[0]):
+        if self._wants_overview(image, crop):
             shown.append(Shown(eye.look([cut(image, self._overview(image))])))
         part = cut(image, crop)
         if request.before is None or not self._settings.use_before:

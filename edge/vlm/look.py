@@ -82,14 +82,27 @@ class Looker:
         self._asked = lru_cache(maxsize=REMEMBERED)(self._plan)
         self.prefixes = PrefixCache(runner, settings.max_prefixes, settings.max_prefix_bytes)
 
+    def prepare_descriptions(self) -> None:
+        """What the first description would wait for: about a second, and 30 MB."""
+        self._describer.prepare()
+
+    def check_schema(self, schema: Schema | None) -> None:
+        """Raises QuestionError, naming the place, for a schema that cannot be used."""
+        self._describer.plan(schema)
+
     def count_tokens(
-        self, questions: Sequence[Question], *, wants_description: bool, num_pictures: int = 1
+        self,
+        questions: Sequence[Question],
+        *,
+        wants_description: bool,
+        schema: Schema | None = None,
+        num_pictures: int = 1,
     ) -> int:
         """Tokens of the one pass for these questions, the pictures' own not included."""
         asked = self._asked(tuple(questions))
         num = asked.num_typed + sum(len(text) for text in asked.texts)
         if wants_description:
-            num += len(self._description_ids(self._describer.plan()))
+            num += len(self._description_ids(self._describer.plan(schema)))
         return num + 2 * num_pictures - 1  # their marks; the first stands in the prefix
 
     def look(

@@ -13,6 +13,7 @@ from edge import __version__
 from edge.cli import COMMANDS, main
 from edge.geometry import Box
 from edge.heatmap import AttentionMap, draw_overlay
+from edge.config.describe_as import read_schema_file
 from tests.support.clips import Walk, encode_clip, moving_scene
 
 
@@ -65,6 +66,11 @@ def test_help_is_complete(capsys: pytest.CaptureFixture[str], command: str) -> N
             id="heatmap of a description",
         ),
         pytest.param(
+            ["ask", "a.png", "--schema", "s", "--heatmap", "b.png"],
+            "does not go with --schema",
+            id="heatmap of a schema",
+        ),
+        pytest.param(
             ["ask", "a.png", "x", "--heatmap", "b.jpg"], "a .png file", id="heatmap as JPEG"
         ),
         pytest.param(
@@ -73,6 +79,8 @@ def test_help_is_complete(capsys: pytest.CaptureFixture[str], command: str) -> N
             id="heatmap to nowhere",
         ),
         pytest.param(["ask", "a.png", "x", "--describe"], "takes no question", id="both"),
+        pytest.param(["ask", "a.png", "x", "--schema", "s"], "takes no question", id="schema too"),
+        pytest.param(["ask", "a.png", "--describe", "--schema", "s"], "not allowed", id="twice"),
         pytest.param(["ask", "a.png", "x", "--choices", "a"], "two or more", id="one choice"),
         pytest.param(["ask", "a.png", "x", "--threads", "0"], "at least 1", id="no thread"),
         pytest.param(["ask", "a.png", "x", "--region", "1,0,0,1"], "--region", id="bad region"),
@@ -149,6 +157,49 @@ def test_ask_describes(capsys: pytest.CaptureFixture[str], picture: str) -> None
     status, out, _ = run(capsys, "ask", picture, "--describe", "--model", "demo", "--json")
     assert status == 0
     assert set(json.loads(out)["description"]) >= {"summary", "objects", "texts"}
+
+
+SHELF = """\
+people: {type: integer, minimum: 0, maximum: 20}
+queue: [short, long]
+shelf_empty: boolean
+"""
+
+
+def test_ask_describes_by_a_schema(
+    capsys: pytest.CaptureFixture[str], picture: str, tmp_path: Path
+) -> None:
+    short, full = tmp_path / "shelf.yaml", tmp_path / "shelf.json"
+    short.write_text(SHELF)
+    full.write_text(json.dumps(read_schema_file(short), indent="\t"))
+    printed = []
+    for file in (short, full):
+        words = ["ask", picture, "--schema", str(file), "--model", "demo", "--deadline", "60s"]
+        status, out, err = run(capsys, *words)
+        assert status == 0
+        assert "UNTRAINED" in err
+        details = json.loads(out)
+        assert list(details) == ["people", "queue", "shelf_empty"]
+        assert 0 <= details["people"] <= 20
+        assert details["queue"] in {"short", "long"}
+        assert isinstance(details["shelf_empty"], bool)
+        printed.append(details)
+    assert printed[0] == printed[1]
+    status, out, _ = run(capsys, *words, "--json")
+    assert json.loads(out)["description"]["details"] == printed[0]
+
+
+def test_ask_refuses_a_schema_before_the_model_is_loaded(
+    capsys: pytest.CaptureFixture[str], picture: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "shelf.yaml"
+    file.write_text("people: integer\nqueue: {type: string, pattern: '^a{9}$', maxLength: 8}\n")
+    status, _, err = run(capsys, "ask", picture, "--schema", str(file), "--model", "no/model")
+    assert status == 78
+    assert "queue (line 2): no document can fulfil this" in err
+    status, _, err = run(capsys, "ask", picture, "--schema", str(tmp_path / "none.yaml"))
+    assert status == 78
+    assert "none.yaml" in err
 
 
 def test_replay_prints_keyframes_as_json_lines(

@@ -40,6 +40,18 @@ TABLE = {
         "rules.r.cooldown",
         "no effect",
     ),
+    "shape of no description": (
+        rule("describe: never, describe_as: {a: int}"),
+        "rules.r.describe_as",
+        "no effect",
+    ),
+    "one key of two meanings": (
+        LOCAL
+        + CAMERA
+        + "rules: {r: {ask: x, describe_as: {n: int}}, s: {ask: y, describe_as: {n: bool}}}\n",
+        "rules.s.describe_as",
+        "the key 'n' means something else for the rule r",
+    ),
     "no rules": (LOCAL + CAMERA, "rules", "no rules"),
     "rule of a camera that is off": (
         LOCAL
@@ -122,6 +134,10 @@ def test_warning(name: str) -> None:
         f"{LOCAL}cameras: {{c: {{input: rtsp://h/x}}, d: {{input: /x, enabled: false}}}}\n{RULE}",
         rule("for: 2h, when: {every: 5m}"),
         rule("for: 2h, when: {on: periodic}", "cameras: {c: {input: rtsp://h/x, periodic: 5m}}\n"),
+        LOCAL
+        + CAMERA
+        + "rules: {r: {ask: x, describe_as: {n: int}}, s: {ask: y, describe_as: {n: int, m: int}}, "
+        + "t: {ask: y, describe: never}, u: {ask: y, describe_as: built-in}}\n",
         "mqtt: {host: 127.0.0.1, username: u, password: p}\n" + CAMERA + RULE,
         "mqtt: {host: '::1'}\n" + CAMERA + RULE,
         "mqtt: {host: b, username: u, password: p, tls: {}}\n" + CAMERA + RULE,

@@ -28,6 +28,7 @@ from edge.questions import (
     text,
 )
 from edge.rules.book import RuleBook, Settlement
+from edge.rules.rule import Rule
 from edge.store.database import Store, open_store
 from edge.store.settings import StoreSettings
 from edge.vlm.settings import EngineSettings
@@ -39,7 +40,9 @@ from tests.support.scripted_child import Nursery
 class Bench:
     """An analyst whose clock and analyzer are in the test's hands."""
 
-    def __init__(self, store: Store, describe: str, reuse_s: float = 0.0) -> None:
+    def __init__(
+        self, store: Store, describe: str, reuse_s: float = 0.0, rules: tuple[Rule, ...] = ()
+    ) -> None:
         self.now = 100.0
         self.store = store
         self.nursery = Nursery()
@@ -51,7 +54,7 @@ class Bench:
         self.analyst = Analyst(
             host=self.host,
             reporter=self.reporter,
-            rules=RuleBook([rule], {}),
+            rules=RuleBook(rules or [rule], {}),
             on_settled=self.settled.append,
             deadline_s=5.0,
             reuse_s=reuse_s,
@@ -75,7 +78,7 @@ class Bench:
         assert isinstance(request, AnalysisRequest)
         return request
 
-    def answer(self, p_yes: float = 0.9) -> None:
+    def answer(self, p_yes: float = 0.9, described: Description | None = None) -> None:
         """The analyzer answers what it was asked last."""
         request = self.asked
         answers = tuple(
@@ -85,8 +88,9 @@ class Bench:
             for look in request.looks
             for q in look.questions
         )
-        described = Description("A person.", ("person",), (), ()) if request.describe else None
-        views = (View(FULL, 64, 32),)
+        if request.describe and described is None:
+            described = Description("A person.", ("person",), (), ())
+        views = (View(FULL, 64, 32),) if described is None else (View(RIGHT, 96, 96),)
         result = AnalysisResult(request.id, answers, described, views, Timing(total_ms=500))
         self.analyst.heard(Analysed(result))
 
@@ -155,6 +159,87 @@ def test_the_second_death_is_published(bench: Bench) -> None:
     assert (end.type, end.status) == ("end", "analysis_failed")
     assert "analyzer process ended" in end.reason
     assert bench.analyst.scheduler.counts("porch").failed == 1
+
+
+def schema_of(*keys: str) -> dict[str, object]:
+    return {"type": "object", "properties": {key: {"type": "integer"} for key in keys}}
+
+
+def own(summary: str, *, truncated: bool = False, **details: object) -> Description:
+    return Description(summary, (), (), (), truncated, details)
+
+
+PEOPLE = make_rule(
+    "people", cameras=("porch",), describe="always", severity=2, describe_as=schema_of("n", "m")
+)
+CARS = make_rule("cars", cameras=("porch",), describe="always", describe_as=schema_of("n", "cars"))
+PLAIN = make_rule("plain", cameras=("porch",), describe="always", severity=0)
+
+
+def test_a_description_by_the_users_schema_is_in_the_finding(store: Store) -> None:
+    bench = Bench(store, "always", rules=(PEOPLE,))
+    finding_id = bench.take()
+    bench.answer()
+    assert bench.asked.schema == PEOPLE.describe_as
+    bench.answer(described=own("n: 3", n=3, truncated=True))
+    end = bench.life(finding_id)[-1]
+    assert (end.summary, end.details, end.truncated) == ("n: 3", {"n": 3}, True)
+    assert [(v.box, v.overview) for v in end.views] == [
+        (FULL.as_tuple(), False),
+        (RIGHT.as_tuple(), False),
+    ]
+
+
+def test_several_schemas_are_described_in_turn_under_one_deadline(store: Store) -> None:
+    bench = Bench(store, "always", rules=(PLAIN, CARS, PEOPLE))
+    finding_id = bench.take()
+    bench.answer()
+    assert (bench.asked.schema, bench.asked.deadline_s) == (PEOPLE.describe_as, 5.0)
+    bench.now += 3
+    bench.answer(described=own("n: 3, m: 1", n=3, m=1))
+    assert (bench.asked.schema, bench.asked.deadline_s) == (CARS.describe_as, 2.0)
+    bench.now += 1.5
+    bench.answer(described=own("n: 9, cars: 2", n=9, cars=2))
+    assert (bench.asked.schema, bench.asked.deadline_s) == (None, 1.0)
+    bench.answer()
+    end = bench.life(finding_id)[-1]
+    assert end.type == "end"
+    assert end.details == {"n": 3, "m": 1, "cars": 2}, "the more important rule's n"
+    assert (end.summary, end.objects, end.reason) == ("A person.", ["person"], "")
+    assert len(end.views) == 2
+
+
+def test_descriptions_that_no_time_is_left_for_are_told(store: Store) -> None:
+    bench = Bench(store, "always", rules=(PLAIN, CARS, PEOPLE))
+    finding_id = bench.take()
+    bench.answer()
+    bench.now += 5
+    bench.answer(described=own("n: 3", n=3))
+    end = bench.life(finding_id)[-1]
+    assert (end.type, end.status, end.details) == ("end", "ok", {"n": 3})
+    assert end.reason == "no time was left for 2 more descriptions"
+
+
+def test_a_refused_description_does_not_cost_the_others(store: Store) -> None:
+    bench = Bench(store, "always", rules=(CARS, PEOPLE))
+    finding_id = bench.take()
+    bench.answer()
+    bench.analyst.heard(AnalysisRefused(finding_id, "5000 tokens", retry=False))
+    assert bench.asked.schema == CARS.describe_as
+    bench.answer(described=own("cars: 2", cars=2))
+    end = bench.life(finding_id)[-1]
+    assert (end.details, end.reason) == ({"cars": 2}, "no description: 5000 tokens")
+
+
+def test_a_dead_analyzer_keeps_what_was_described(store: Store) -> None:
+    bench = Bench(store, "always", rules=(CARS, PEOPLE))
+    finding_id = bench.take()
+    bench.answer()
+    bench.answer(described=own("n: 3", n=3))
+    bench.analyst.analyzer_gone(-9)
+    end = bench.life(finding_id)[-1]
+    assert (end.type, end.details) == ("end", {"n": 3})
+    assert "no description" in end.reason
 
 
 def test_death_during_the_description_keeps_the_verdicts(store: Store) -> None:

@@ -92,3 +92,15 @@ def test_the_grid_holds_mean_colours_of_any_size(size: tuple[int, int]) -> None:
     grid = grid_of(image, FULL)
     assert grid.shape == (GRID, GRID, 3)
     assert grid == pytest.approx(77)
+
+
+def test_with_an_overview_the_whole_picture_must_be_the_same() -> None:
+    recent = Recent(for_s=20)
+    views = (View(FULL, 192, 128, is_overview=True), View(VIEW, 160, 192))
+    result = AnalysisResult("first", (), None, views, Timing())
+    recent.keep(job_of(SCENE, 100.0), result)
+    assert recent.find(job_of(noisy(SCENE, 2), 101.0)) is not None
+    elsewhere = changed(280, 200, 30, 60)
+    assert recent.find(job_of(elsewhere, 101.0)) is None
+    far = Box(0.7, 0.2, 0.9, 0.8)
+    assert recent.find(job_of(SCENE, 101.0, boxes=(far,))) is None, "the crop shows no more of it"

@@ -106,7 +106,12 @@ def test_a_finding_becomes_an_event_of_its_type() -> None:
     )
     hostile = "x" * 300 + "</script>'\"{{ 7*7 }}"
     document = build_finding("porch", 0).model_copy(
-        update={"type": "update", "verdicts": [verdict], "summary": hostile}
+        update={
+            "type": "update",
+            "verdicts": [verdict],
+            "summary": hostile,
+            "details": {"people": 3, "said": hostile},
+        }
     )
     component = porch_components()["finding"]
     rendered = json.loads(render(component["value_template"], document.model_dump_json()))
@@ -114,6 +119,7 @@ def test_a_finding_becomes_an_event_of_its_type() -> None:
     assert rendered["event_type"] == "update"
     assert rendered["id"] == document.id
     assert rendered["summary"] == hostile[:250]
+    assert rendered["details"] == {"people": 3, "said": hostile}
     assert rendered["alerts"] == ["parcel"]
     assert rendered["verdicts"][0]["probability"] == 0.9
 
@@ -142,6 +148,16 @@ def test_the_title_is_the_best_short_text(changes: dict[str, Any], title: str) -
     )
     template = porch_components()["summary"]["value_template"]
     assert render(template, document.model_dump_json()) == title
+
+
+def test_details_are_attributes_of_the_last_finding() -> None:
+    sensor = porch_components()["summary"]
+    assert sensor["json_attributes_topic"] == sensor["state_topic"] == "edge/box1/porch/last"
+    document = build_finding("porch", 0, details={"people": 3, "open": None})
+    template = sensor["json_attributes_template"]
+    assert json.loads(render(template, document.model_dump_json())) == {"people": 3, "open": None}
+    older = '{"summary": "as an older version left it"}'
+    assert json.loads(render(template, older)) == {}
 
 
 def test_a_rule_is_a_binary_sensor_and_a_reporting_one_a_sensor() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from edge.frames import Trigger
 from edge.geometry import Box
-from edge.rules.asking import Asking, KeyframeFacts, build_looks, due, is_due, look_at
+from edge.rules.asking import Asking, KeyframeFacts, build_descriptions, build_looks, due, is_due
 from edge.rules.rule import Rule
 from edge.schedule import parse_schedule
 from tests.support.rules import (
@@ -163,10 +163,14 @@ def test_without_boxes_the_whole_picture_is_looked_at() -> None:
     assert looks_of(*ANYWHERE, seen=facts("periodic", boxes=())) == [([], ["a", "b"])]
 
 
-def test_look_at_shows_the_zones_or_the_movement() -> None:
-    assert look_at(STEP[0], facts(), ZONES["porch"]).boxes == (LEFT.bounds,)
-    assert look_at(ANYWHERE[0], facts(), ZONES["porch"]).boxes == (MOVEMENT,)
-    assert look_at(ANYWHERE[0], facts(), {}).questions == ()
+def test_a_description_shows_the_zones_or_the_movement() -> None:
+    for rules, zones, box in (
+        (STEP, ZONES["porch"], LEFT.bounds),
+        (ANYWHERE, ZONES["porch"], MOVEMENT),
+        (ANYWHERE, {}, MOVEMENT),
+    ):
+        (wanted,) = build_descriptions(rules[:1], facts(), zones)
+        assert (wanted.look.boxes, wanted.look.questions) == ((box,), ())
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from edge.calibration import Calibration
 from edge.findings import VerdictReport
 from edge.geometry import Polygon
-from edge.questions import MAX_QUESTIONS, MAX_TEXT_CHARS, Answer, text, yes_no
+from edge.questions import MAX_QUESTIONS, MAX_TEXT_CHARS, Answer, Look, text, yes_no
 from edge.rules.book import RuleBook, RuleChange, Settlement
 from edge.rules.rule import Rule
 from edge.rules.state import Moment, Transition
@@ -201,7 +201,7 @@ def test_a_rule_without_condition_reports_its_value_only() -> None:
     settlement = book.settle(asking, [Answer("plate", "text", "AB 123", 0.8)])
     (report,) = settlement.verdicts
     assert (report.answer, report.verdict, report.state) == ("AB 123", "unsure", "unknown")
-    assert (settlement.severity, settlement.describe, settlement.changes) == (0, None, ())
+    assert (settlement.severity, settlement.describe, settlement.changes) == (0, (), ())
     assert book.attributes_of("plate", "porch").answer == "AB 123"
 
 
@@ -257,7 +257,7 @@ def test_when_a_description_is_wanted(describe: str, words: str, expected: str) 
     book = book_of(make_rule(describe=describe))
     names = {"y": "yes", "n": "no", "u": "unsure"}
     wanted = [settle(book, n, parcel=names[w]).describe for n, w in enumerate(words)]
-    assert "".join("-" if look is None else "d" for look in wanted) == expected
+    assert "".join("d" * len(one) or "-" for one in wanted) == expected
 
 
 def test_a_description_shows_what_moved_and_matters_most() -> None:
@@ -267,12 +267,32 @@ def test_a_description_shows_what_moved_and_matters_most() -> None:
         make_rule("low", severity=0),
         make_rule("high", severity=1, zones=zones),
     )
-    wanted = settle(book, 0, always="no", low="no", high="no").describe
-    assert wanted is not None
-    assert (wanted.boxes, wanted.questions) == ((MOVEMENT,), ())
-    wanted = settle(book, 1, always="no", low="yes", high="yes").describe
-    assert wanted is not None
-    assert wanted.boxes == (LEFT.bounds,)
+    (wanted,) = settle(book, 0, always="no", low="no", high="no").describe
+    assert (wanted.look, wanted.schema) == (Look((MOVEMENT,), ()), None)
+    (wanted,) = settle(book, 1, always="no", low="yes", high="yes").describe
+    assert wanted.look.boxes == (LEFT.bounds,)
+
+
+def test_each_schema_has_a_description_the_most_important_first() -> None:
+    def of(*keys: str) -> dict[str, object]:
+        return {"type": "object", "properties": {key: {"type": "boolean"} for key in keys}}
+
+    book = book_of(
+        make_rule("plain", describe="always"),
+        make_rule("low", describe="always", severity=0, describe_as=of("a", "b")),
+        make_rule("same", describe="always", severity=2, describe_as=of("a", "b"), zones=("left",)),
+        make_rule("turned", severity=0, describe_as=of("b", "a")),
+        make_rule("never", describe="never", describe_as=of("c")),
+    )
+    everything = dict.fromkeys(("plain", "low", "same", "turned", "never"), "yes")
+    settle(book, 0, **everything | {"turned": "no"})
+    wanted = settle(book, 1, **everything).describe
+    assert [list((one.schema or {}).get("properties", ())) for one in wanted] == [
+        ["b", "a"],
+        ["a", "b"],
+        [],
+    ]
+    assert wanted[1].look.boxes == (LEFT.bounds,)
 
 
 @pytest.mark.parametrize(

@@ -22,9 +22,11 @@ from edge.vlm.describe import (
     Describer,
 )
 from edge.vlm.document import DocumentBounds, write_document
+from edge.vlm.engine import open_engine
 from edge.vlm.guide import Guides
 from edge.vlm.json_place import locate
 from edge.vlm.layout import load_layout
+from edge.vlm.settings import EngineSettings
 from edge.vlm.tokens import load_tokens
 from edge.vlm.tree import ROOT, Segment, TokenTree
 from tests.support.scripted_pen import RandomPen, ScriptedPen
@@ -255,8 +257,42 @@ def test_own_schema(bench):
     )
     told, _ = bench.tell(script, schema=OWN)
     assert told.details == json.loads(script)
-    assert (told.summary, told.objects) == ("", ())
+    assert told.summary == (
+        "plate: unknown, kind: étage 门, doors: 4, share: 0.5, moving: no, people: none, "
+        "word: stone, fixed: 7"
+    )
+    assert told.objects == ()
     assert told.truncated  # "stone" is as long as it may be
+
+
+def test_what_the_model_did_not_come_to_is_left_out(bench):
+    script = (
+        '{"plate": "AB12", "kind": "van", "doors": 12, "share": 0.25, "moving": true, '
+        '"people": [{"role": "guard", "hats": [true, false]}], "word": "four", "fixed": 7}'
+    )
+    full = json.loads(script)
+    grammar = compile_schema(OWN)
+    seen = set()
+    for max_tokens in range(1, len(bench.coder.encode(script)) + 2):
+        written = bench.document(bench.scripted(script, grammar), grammar, max_tokens)
+        told = {key: value for key, value in written.told.items() if key != "word"}
+        assert told == {key: full[key] for key in told}, "no value is of the closing's making"
+        assert full["word"].startswith(written.told.get("word", ""))
+        assert list(written.told) == list(full)[: len(written.told)]
+        seen.add(len(written.told))
+    assert seen == set(range(len(full) + 1))
+
+
+def test_of_a_free_text_what_was_written_is_kept(bench):
+    schema = {
+        "type": "object",
+        "properties": {"note": {"type": "string"}, "n": {"type": "integer", "minimum": 0}},
+    }
+    told, _ = bench.tell('{"note": "A man at the', schema=schema)
+    assert (told.details, told.truncated) == ({"note": "A man at the"}, True)
+    assert told.summary == "note: A man at the"
+    told, _ = bench.tell('{"note": "', schema=schema)
+    assert (told.details, told.summary, told.truncated) == ({}, "", True)
 
 
 def test_own_summary_is_the_summary(bench):
@@ -355,7 +391,32 @@ def test_own_schema_through_the_engine(demo_engine, noise):
     )
     description = demo_engine.analyze(request).description
     jsonschema.validate(description.details, bound_schema(OWN))
-    with pytest.raises(QuestionError, match=r"schema\.type"):
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "tuple"},
+        {"type": "object", "properties": {"a": {"type": "string", "pattern": "["}}},
+    ],
+    ids=["unsupported", "impossible"],
+)
+def test_a_schema_is_refused_before_the_picture_is_looked_at(
+    demo_engine, noise, schema, monkeypatch
+):
+    looked = []
+    eye = demo_engine._loaded.eye
+    monkeypatch.setattr(type(eye), "look", lambda *_: looked.append(1))
+    with pytest.raises(QuestionError, match=r"^schema\."):
         demo_engine.analyze(
-            AnalysisRequest("r", noise(64, 64), None, (), describe=True, schema={"type": "tuple"})
+            AnalysisRequest("r", noise(64, 64), None, (), describe=True, schema=schema)
         )
+    assert looked == []
+
+
+def test_descriptions_can_be_prepared(demo_engine, demo_dir):
+    with open_engine(EngineSettings(demo_dir, accuracy=True)) as engine:
+        describer = engine._loaded.looker._describer
+        assert "_guides" not in vars(describer)
+        engine.prepare_descriptions()
+        assert "_guides" in vars(describer)

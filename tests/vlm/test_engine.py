@@ -13,10 +13,15 @@ import pytest
 
 from edge import questions
 from edge.errors import AnalysisFailed, ModelInvalid, PictureError, QuestionError
-from edge.geometry import Box
+from edge.geometry import FULL, Box
 from edge.questions import MAX_QUESTIONS, AnalysisRequest, Look
 from edge.vlm.engine import open_engine, open_tested_engine
-from edge.vlm.settings import DEFAULT_MAX_PIXELS, DEFAULT_MIN_PIXELS, EngineSettings
+from edge.vlm.settings import (
+    DEFAULT_MAX_PIXELS,
+    DEFAULT_MIN_PIXELS,
+    OVERVIEW_PIXELS,
+    EngineSettings,
+)
 
 PERSON = questions.yes_no("person", "Is there a person?")
 
@@ -105,7 +110,12 @@ def test_an_overview_stands_before_a_crop_alone(demo_dir, demo_engine, noise):
     with open_engine(EngineSettings(demo_dir, accuracy=True, overview=True)) as engine:
         result = ask(engine, image, PERSON, boxes=(box,))
         assert result.answers[0].probabilities != plain.answers[0].probabilities
-        assert result.views[0].box.intersection(box) == box
+        overview, crop = result.views
+        assert (overview.is_overview, overview.box) == (True, FULL)
+        assert overview.width_px * overview.height_px <= OVERVIEW_PIXELS
+        assert not crop.is_overview
+        assert crop.box.intersection(box) == box
+        assert [view.is_overview for view in ask(engine, image, PERSON).views] == [False]
         assert ask(engine, image, PERSON).answers == ask(demo_engine, image, PERSON).answers
         other = image.copy()
         other[:100] = 0  # outside the crop
@@ -354,7 +364,7 @@ import numpy as np
 from edge.errors import AnalysisFailed
 from edge.questions import AnalysisRequest, Look, yes_no
 from edge.vlm.engine import open_engine, open_tested_engine
-from edge.vlm.settings import EngineSettings
+from edge.vlm.settings import OVERVIEW_PIXELS, EngineSettings
 settings, failed = EngineSettings(Path({str(demo_dir)!r})), False
 try:
     open_engine(settings).self_test()
@@ -388,7 +398,7 @@ from pathlib import Path
 import numpy as np
 from edge.questions import AnalysisRequest, Look, text, yes_no
 from edge.vlm.engine import open_engine, open_tested_engine
-from edge.vlm.settings import EngineSettings
+from edge.vlm.settings import OVERVIEW_PIXELS, EngineSettings
 with open_engine(EngineSettings(Path({str(demo_dir)!r}))) as engine:
     engine.self_test()
     looks = (Look((), (yes_no("a", "Is it?"), text("b", "What is it?", 20))),)
