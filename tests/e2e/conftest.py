@@ -29,7 +29,10 @@ cameras:
 rules:
   person: {{ask: "Is there a person?", describe: always}}
   at_table: {{ask: "Is someone at the table?", zones: [table]}}
-  people: {{count: "How many people are there?", describe: never}}
+  people:
+    count: "How many people are there?"
+    describe: always
+    describe_as: {{crowd: [none, some], seats: {{type: integer, minimum: 0, maximum: 9}}}}
 """
 
 

@@ -24,7 +24,8 @@ def record_new(store: Store, camera: str = "porch", **fields: Any) -> Finding:
 
 
 def test_a_finding_and_its_messages_come_back_as_given(store: Store) -> None:
-    finding = build_finding("porch", 1, summary="a parcel")
+    details = {"people": 3, "queue": None, "signs": ["wet floor"], "place": {"row": 0.5}}
+    finding = build_finding("porch", 1, summary="a parcel", details=details, truncated=True)
     messages = build_messages(finding, 3)
 
     store.record(finding, messages)

@@ -364,7 +364,7 @@ import numpy as np
 from edge.errors import AnalysisFailed
 from edge.questions import AnalysisRequest, Look, yes_no
 from edge.vlm.engine import open_engine, open_tested_engine
-from edge.vlm.settings import OVERVIEW_PIXELS, EngineSettings
+from edge.vlm.settings import EngineSettings
 settings, failed = EngineSettings(Path({str(demo_dir)!r})), False
 try:
     open_engine(settings).self_test()
@@ -398,7 +398,7 @@ from pathlib import Path
 import numpy as np
 from edge.questions import AnalysisRequest, Look, text, yes_no
 from edge.vlm.engine import open_engine, open_tested_engine
-from edge.vlm.settings import OVERVIEW_PIXELS, EngineSettings
+from edge.vlm.settings import EngineSettings
 with open_engine(EngineSettings(Path({str(demo_dir)!r}))) as engine:
     engine.self_test()
     looks = (Look((), (yes_no("a", "Is it?"), text("b", "What is it?", 20))),)
