@@ -31,6 +31,7 @@ rules:
   at_table: {{ask: "Is someone at the table?", zones: [table]}}
   people:
     count: "How many people are there?"
+    severity: 2
     describe: always
     describe_as: {{crowd: [none, some], seats: {{type: integer, minimum: 0, maximum: 9}}}}
 """
