@@ -101,7 +101,7 @@ def _serve(pipe: ParentConnection, plan: AnalyzerPlan, orders: _Orders) -> None:
     with engine:
         pipe.send(EngineReady(engine.info, time.monotonic() - started))
         if orders.are_none():  # nobody waits: let the first description not wait either
-            engine.prepare_descriptions()
+            _prepare_descriptions(engine)
         is_talking = False  # whether conversations are open
         while True:
             order = orders.next(IDLE_CHECK_S if is_talking else None)
@@ -119,6 +119,13 @@ def _serve(pipe: ParentConnection, plan: AnalyzerPlan, orders: _Orders) -> None:
                     return
             if is_talking:
                 is_talking = engine.settle()
+
+
+def _prepare_descriptions(engine: Engine) -> None:
+    try:
+        engine.prepare_descriptions()
+    except EdgeError as error:  # verdicts are possible all the same
+        log.warning("no descriptions will be possible: %s", error)
 
 
 def _analyse(engine: Engine, request: AnalysisRequest) -> Analysed | AnalysisRefused:
