@@ -101,9 +101,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Load the model, ask, print."""
     question = build_question(args)
+    _check_heatmap(args)
     schema = None if args.schema is None else _load_schema(args.schema)
     boxes = (parse_region(args.region),) if args.region else ()
-    _check_heatmap(args)
     picture = load_picture(args.image)
     settings = _engine_settings(args)
 

@@ -11,9 +11,9 @@ from PIL import Image
 
 from edge import __version__
 from edge.cli import COMMANDS, main
+from edge.config.describe_as import read_schema_file
 from edge.geometry import Box
 from edge.heatmap import AttentionMap, draw_overlay
-from edge.config.describe_as import read_schema_file
 from tests.support.clips import Walk, encode_clip, moving_scene
 
 
