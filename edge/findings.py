@@ -179,6 +179,19 @@ class KeyframeCounts(_Document):
     )
 
 
+class MainStreamStats(_Document):
+    """The stream that gives the pictures, where a smaller one is looked at."""
+
+    connected: bool
+    error: str = ""
+    codec: str
+    width: int
+    height: int
+    ring_bytes: int = Field(description="compressed packets held")
+    shown: int = Field(description="pictures decoded from it")
+    missed: int = Field(description="pictures for which the small stream had to do")
+
+
 class CaptureStats(_Document):
     """A camera's stream as it is received now; the counters begin anew with each connection.
 
@@ -203,6 +216,9 @@ class CaptureStats(_Document):
     lost: int = Field(description="holes in the stream's own picture numbers (H.264, decoded part)")
     gaps: int = Field(description="breaks after which the next I-frame was waited for")
     drained: int = Field(description="packets skipped because this box was too slow")
+    main: MainStreamStats | None = Field(
+        default=None, description="the main stream, if the figures above are the sub stream's"
+    )
 
 
 class CameraStats(_Document):

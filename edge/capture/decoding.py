@@ -17,13 +17,14 @@ from edge.capture.clock import Arrival
 from edge.capture.facts import Counters
 from edge.capture.faults import LIBRARY_ERRORS, fault
 from edge.capture.h264 import FrameNumbers
+from edge.capture.main_stream import MainStream
 from edge.capture.opening import OpenStream, check_size
 from edge.capture.packets import Received, VideoPacket
 from edge.capture.picture import LumaScaler, read_rgb, upright_size_px
 from edge.capture.settings import SourceSettings
-from edge.capture.timeline import FrameGrid, Placed, Timeline
+from edge.capture.timeline import DelayLine, FrameGrid, Placed, Timeline
 from edge.errors import PictureError, SourceUnsupported
-from edge.frames import Frame, Luma
+from edge.frames import Frame, Image, Luma
 
 DEFAULT_FPS = 25.0  # where the stream does not say
 INTRA_ONLY_CODECS = frozenset({"mjpeg"})
@@ -47,8 +48,9 @@ class Look:
 class Decoding:
     """Decodes one stream, over every break of it.
 
-    `pace` waits until a recording's frame at `pts_s` is due and says when that was; None for live
-    streams, whose frames bear the time their packet was received.
+    `main` gives the frames' pictures, if this is the small stream of two. `pace` waits until a
+    recording's frame at `pts_s` is due and says when that was; None for live streams, whose frames
+    bear the time their packet was received.
     """
 
     def __init__(
@@ -57,7 +59,10 @@ class Decoding:
         stream: OpenStream,
         count: Counters,
         pace: Callable[[float], Arrival] | None,
+        main: MainStream | None = None,
     ) -> None:
+        self._main = main
+        self._delay = DelayLine()
         self._settings = settings
         self._count = count
         self._pace = pace
@@ -170,6 +175,7 @@ class Decoding:
         self._count.seen += 1
         self._count.decoded += 1
         self.last_decoded_mono_s = arrival.mono_s
+        self._note_delay(look.picture, arrival)
         after_gap = self._needs_iframe
         self._needs_iframe = False
         self._grid.is_due(placed.pts_s)
@@ -228,6 +234,7 @@ class Decoding:
         self._count.seen += 1
         self._count.decoded += 1
         self.last_decoded_mono_s = arrival.mono_s
+        self._note_delay(picture, arrival)
         on_grid = placed is not None
         if placed is None:
             placed = self._place(picture.pts, picture.dts, arrival)
@@ -268,6 +275,18 @@ class Decoding:
             self.break_off(arrival.mono_s)
         return placed
 
+    def _note_delay(self, picture: av.VideoFrame, arrival: Arrival) -> None:
+        stamp_s = self._stamp_s(picture)
+        if stamp_s is not None:
+            self._delay.note(stamp_s, arrival.mono_s)
+
+    def _stamp_s(self, picture: av.VideoFrame) -> float | None:
+        """A picture's own time; FFmpeg's `time` lacks for those that come out at the end."""
+        time_base = self._stream.video.time_base
+        if picture.pts is None or time_base is None or not self._stream.timed:
+            return None
+        return float(picture.pts * time_base)
+
     def _luma(self, picture: av.VideoFrame) -> Luma:
         try:
             return self._scaler.scale(picture)
@@ -283,6 +302,7 @@ class Decoding:
         seq: int,
         after_gap: bool,
     ) -> Frame:
+        received_mono_s = arrival.mono_s
         if self._pace is not None:
             arrival = self._pace(pts_s)
         width_px, height_px = upright_size_px(picture)
@@ -298,8 +318,17 @@ class Decoding:
             seq=seq,
             is_iframe=_is_iframe(picture),
             after_gap=after_gap,
-            read_image=partial(read_rgb, picture),
+            read_image=self._reader_of(picture, received_mono_s),
         )
+
+    def _reader_of(self, picture: av.VideoFrame, received_mono_s: float) -> Callable[[], Image]:
+        """What reads the frame's colours: from this picture, or from the main stream's."""
+        own = partial(read_rgb, picture)
+        if self._main is None:
+            return own
+        stamp_s = self._stamp_s(picture)
+        captured_mono_s = received_mono_s if stamp_s is None else stamp_s + self._delay.least_s
+        return partial(self._main.image_at, captured_mono_s, own)
 
 
 def _is_iframe(picture: av.VideoFrame) -> bool:

@@ -38,13 +38,31 @@ class Counters:
 
 
 @dataclass(frozen=True, slots=True)
+class MainFacts:
+    """What is known of the main stream beside the one that is looked at.
+
+    `shown` counts the pictures decoded from it, `missed` those for which the small stream's had to
+    do. `error` says why it is not connected, "" if it is or has not been tried yet.
+    """
+
+    codec: str
+    width_px: int
+    height_px: int
+    ring_bytes: int
+    shown: int
+    missed: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class SourceFacts:
     """A snapshot of what is known of an open source.
 
     The size is the native one, before rotation; (0, 0) as long as a live stream has not told it.
     `stream_fps` is what the stream claims, `gop_frames` and `gop_s` how far apart its I-frames are;
     None where unknown. `decode` is what is decoded now: all pictures, or I-frames alone (`idle`: as
-    long as all is quiet); `reason` says why an `auto` camera cannot rest, else "".
+    long as all is quiet); `reason` says why an `auto` camera cannot rest, else "". `main` is the
+    stream beside this one, if there are two.
     """
 
     kind: Kind | Literal["demo"]
@@ -57,3 +75,4 @@ class SourceFacts:
     decode: Literal["all", "idle", "iframes"]
     reason: str
     counters: Counters
+    main: MainFacts | None = None

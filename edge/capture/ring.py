@@ -31,6 +31,11 @@ class PacketRing:
         return sum(len(gop) for gop in self._gops)
 
     @property
+    def newest(self) -> Received | None:
+        """The packet added last."""
+        return self._gops[-1][-1] if self._gops else None
+
+    @property
     def num_bytes(self) -> int:
         """What the packets hold."""
         return self._num_bytes

@@ -30,6 +30,7 @@ class SourceSettings:
 
     camera: str
     url: str = field(repr=False)  # may hold a password
+    main_url: str = field(default="", repr=False)  # the pictures' stream, if `url` is the small one
     transport: Transport = "tcp"
     open_timeout_s: float = 10.0
     read_timeout_s: float = 10.0

@@ -17,6 +17,7 @@ from edge.capture.facts import Counters, SourceFacts
 from edge.capture.faults import fault
 from edge.capture.gop import GopMeter
 from edge.capture.kinds import plan_open
+from edge.capture.main_stream import MainStream
 from edge.capture.opening import close_quietly, open_stream
 from edge.capture.packets import PacketReader, Received
 from edge.capture.resting import Resting
@@ -68,7 +69,8 @@ class Source:
         self._count = Counters()
         self._pace_offset_s: float | None = None
         pace = self._pace if stream.recorded else None
-        self._decoding = Decoding(settings, stream, self._count, pace)
+        self._main = MainStream(settings, clock) if settings.main_url else None
+        self._decoding = Decoding(settings, stream, self._count, pace, self._main)
         self._resting = Resting(settings.decode)
         self._gop = GopMeter()
         self._opened_mono_s = clock.mono_s()
@@ -88,6 +90,7 @@ class Source:
             decode=self._resting.mode,
             reason=self._resting.reason,
             counters=self._count,
+            main=None if self._main is None else self._main.facts,
         )
 
     def frames(self) -> Iterator[Frame]:
@@ -111,6 +114,8 @@ class Source:
 
     def close(self) -> None:
         """Close the source; harmless when called again."""
+        if self._main is not None:
+            self._main.close()
         close_quietly(self._settings.camera, self._stream.container)
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""Timeline, FrameGrid and LagMeter: what capture makes of a stream's timestamps.
+"""Timeline, FrameGrid, DelayLine and LagMeter: what capture makes of a stream's timestamps.
 
 Pure: all times come with the calls, in seconds. Knows nothing of FFmpeg. Used by `source`.
 """
@@ -120,6 +120,29 @@ class FrameGrid:
         point = math.floor((pts_s + tolerance_s - self._origin_s) / self._period_s + 1e-6) + 1
         self._due_s = self._origin_s + point * self._period_s
         return True
+
+
+class DelayLine:
+    """The least delay between a picture's timestamp and its receipt: what maps one to the other.
+
+    Two streams of one camera run on one clock but count from different zeros. `pts_s + least_s` is
+    when a picture was taken, by the receive clock and but for the network's least delay, which both
+    streams share: comparable between them to within some milliseconds.
+    """
+
+    def __init__(self) -> None:
+        self.least_s = math.inf
+        self._last_mono_s = 0.0
+
+    def note(self, pts_s: float, mono_s: float) -> None:
+        """A picture stamped `pts_s` was received at `mono_s`."""
+        delay_s = mono_s - pts_s
+        if abs(delay_s - self.least_s) > LONGEST_STEP_S:  # the first one, or the clock was set
+            self.least_s = delay_s
+        else:
+            forgotten_s = CLOCK_SKEW * max(0.0, mono_s - self._last_mono_s)
+            self.least_s = min(delay_s, self.least_s + forgotten_s)
+        self._last_mono_s = mono_s
 
 
 class LagMeter:

@@ -8,11 +8,14 @@ from typing import Annotated, Literal, Self
 from pydantic import (
     BeforeValidator,
     Field,
+    GetJsonSchemaHandler,
     PlainSerializer,
     ValidationInfo,
     WithJsonSchema,
     model_validator,
 )
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from edge.config.areas import Area, Areas
 from edge.config.block import Block, Name, one_of, resolve_path
@@ -130,7 +133,33 @@ class InputConfig(Block):
     url: SourceUrl = Field(repr=False)
     """Where the stream is; better written with `${VARIABLE}` where it holds a password."""
     role: Annotated[Literal["main", "sub"], one_of(("main", "sub"))] = "main"
-    """What the stream is for; only main is possible."""
+    """main: the pictures. sub: a smaller stream of the same camera, looked at for movement."""
+
+
+def _as_list(value: object) -> object:
+    """`{main: URL, sub: URL}` is the list of streams with these roles."""
+    if not isinstance(value, dict):
+        return value
+    return [
+        {**(one if isinstance(one, dict) else {"url": one}), "role": role}
+        for role, one in value.items()
+    ]
+
+
+class _OrByRole:
+    """The JSON Schema of `inputs`: a list of streams, or an address by role."""
+
+    def __get_pydantic_json_schema__(
+        self, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        address = {"anyOf": [{"type": "string", "minLength": 1}, {"type": "integer", "minimum": 0}]}
+        by_role = {
+            "type": "object",
+            "properties": {"main": address, "sub": address},
+            "required": ["main"],
+            "additionalProperties": False,
+        }
+        return {"anyOf": [handler(core), by_role]}
 
 
 class CameraConfig(Block):
@@ -143,10 +172,13 @@ class CameraConfig(Block):
     """Read this camera."""
     input: SourceUrl | None = Field(default=None, repr=False)
     """The camera's stream."""
-    inputs: Annotated[tuple[InputConfig, ...], Field(max_length=4)] | None = Field(
-        default=None, repr=False
-    )
-    """The camera's streams, if `input` is not used; now one, with the role main."""
+    inputs: (
+        Annotated[
+            tuple[InputConfig, ...], Field(max_length=4), BeforeValidator(_as_list), _OrByRole()
+        ]
+        | None
+    ) = Field(default=None, repr=False)
+    """The camera's streams, if `input` is not used: `{main: URL}` or `{main: URL, sub: URL}`."""
     capture: CaptureConfig = CaptureConfig()
     """How the stream is read, where it differs from the top level."""
     motion: MotionConfig = MotionConfig()
@@ -182,28 +214,40 @@ class CameraConfig(Block):
 
     @staticmethod
     def _check_roles(inputs: tuple[InputConfig, ...]) -> None:
+        roles: list[str] = [one.role for one in inputs]
         faults = [
             Fault(
-                "the role 'sub' is not supported yet.",
-                "Remove this stream and keep the one with the role main.",
-                ("inputs", number, "role"),
+                f"{roles.count(role)} streams have the role {role}.",
+                "Give exactly one main stream, and one sub stream at most.",
+                ("inputs",),
             )
-            for number, one in enumerate(inputs)
-            if one.role == "sub"
+            for role, allowed in (("main", (1,)), ("sub", (0, 1)))
+            if roles.count(role) not in allowed
         ]
-        num_main = len(inputs) - len(faults)
-        if num_main != 1:
-            faults.append(
-                Fault(
-                    f"{num_main} streams have the role main.",
-                    "Give exactly one stream.",
-                    ("inputs",),
-                )
+        faults += [
+            Fault(
+                "a main stream beside a sub stream must be a live one.",
+                "Write an rtsp:// or http:// address, or keep this stream alone.",
+                ("inputs",),
             )
+            for one in inputs
+            if one.role == "main"
+            and len(inputs) > 1
+            and not one.url.lower().startswith(("rtsp", "http"))
+        ]
         if faults:
             raise refuse(faults)
 
     @property
     def url(self) -> str:
-        """The source of the stream; may hold a password."""
-        return self.inputs[0].url if self.inputs is not None else str(self.input)
+        """The source of the stream that is looked at; may hold a password."""
+        if self.inputs is None:
+            return str(self.input)
+        by_role = {one.role: one.url for one in self.inputs}
+        return by_role.get("sub") or by_role["main"]
+
+    @property
+    def main_url(self) -> str:
+        """The source of the pictures, if another stream is looked at; else "". As `url`."""
+        by_role = {one.role: one.url for one in self.inputs or ()}
+        return by_role["main"] if "sub" in by_role else ""

@@ -13,6 +13,7 @@ import time
 from collections import deque
 from dataclasses import replace
 
+from edge.capture.facts import SourceFacts
 from edge.capture.reader import CameraState, read_camera
 from edge.capture.source import FrameSource
 from edge.daemon.child import (
@@ -74,6 +75,7 @@ class _CameraLoop:
         self._beat_mono_s = float("-inf")
         self._moving = False
         self._tamper = ""
+        self._main_error = ""
 
     def take_command(self, command: object) -> None:
         """Called in the commands thread."""
@@ -154,6 +156,14 @@ class _CameraLoop:
             self._source = None
             self._tell_motion(moving=False)
 
+    def _tell_main(self, facts: SourceFacts | None) -> None:
+        """A camera whose main stream alone has failed is online, with small pictures."""
+        error = "" if facts is None or facts.main is None else facts.main.error
+        if error != self._main_error and facts is not None:
+            self._main_error = error
+            note = f"the main stream failed, pictures are the sub stream's: {error}"
+            self._pipe.send(CameraStatus("online", note if error else ""))
+
     def _wait(self, seconds: float) -> bool:
         """Wait between two attempts; True if the camera is to stop."""
         until = time.monotonic() + seconds
@@ -168,3 +178,4 @@ class _CameraLoop:
             self._beat_mono_s = now
             facts = None if self._source is None else self._source.facts
             self._pipe.send(Heartbeat(self._frames, facts))
+            self._tell_main(facts)

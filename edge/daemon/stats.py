@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 import psutil
 
-from edge.capture.facts import SourceFacts
+from edge.capture.facts import MainFacts, SourceFacts
 from edge.daemon.analyzer_host import AnalyzerHost
 from edge.daemon.camera_host import CameraHost
 from edge.daemon.scheduler import Scheduler
-from edge.findings import CameraStats, CaptureStats, OutboxStats, Stats, rfc3339
+from edge.findings import CameraStats, CaptureStats, MainStreamStats, OutboxStats, Stats, rfc3339
 from edge.mqtt.publisher import PublisherStats
 from edge.store.outbox import OutboxTotals
 
@@ -78,6 +78,20 @@ def capture_stats(facts: SourceFacts) -> CaptureStats:
         lost=count.lost,
         gaps=count.gaps,
         drained=count.drained,
+        main=None if facts.main is None else _main_stats(facts.main),
+    )
+
+
+def _main_stats(main: MainFacts) -> MainStreamStats:
+    return MainStreamStats(
+        connected=bool(main.codec),
+        error=main.error,
+        codec=main.codec,
+        width=main.width_px,
+        height=main.height_px,
+        ring_bytes=main.ring_bytes,
+        shown=main.shown,
+        missed=main.missed,
     )
 
 

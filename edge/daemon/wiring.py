@@ -28,6 +28,7 @@ def camera_plan(config: Config, name: str) -> CameraPlan:
         source=SourceSettings(
             camera=name,
             url=camera.url,
+            main_url=camera.main_url,
             transport=capture.transport,
             open_timeout_s=capture.open_timeout_s,
             read_timeout_s=capture.read_timeout_s,

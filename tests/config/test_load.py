@@ -263,6 +263,20 @@ def test_sources(written: str, url: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("inputs", "looked_at", "main"),
+    [
+        ("{main: rtsp://h/m, sub: rtsp://h/s}", "rtsp://h/s", "rtsp://h/m"),
+        ("[{url: rtsp://h/s, role: sub}, {url: rtsp://h/m}]", "rtsp://h/s", "rtsp://h/m"),
+        ("{main: rtsp://h/m}", "rtsp://h/m", ""),
+        ("{main: {url: 0}}", "usb:0", ""),
+    ],
+)
+def test_streams_by_role(inputs: str, looked_at: str, main: str) -> None:
+    camera = load_camera(f"{{inputs: {inputs}}}")
+    assert (camera.url, camera.main_url) == (looked_at, main)
+
+
+@pytest.mark.parametrize(
     "written",
     ["[[0, 0], [1, 0], [1, 1]]", "'0,0,1,0,1,1'", "'0.0, 0.0, 1, 0, 1, 1'", "'0,0;1,0;1,1'"],
 )

@@ -260,4 +260,5 @@ def test_what_capture_knows_is_published() -> None:
         "lost": 2,
         "gaps": 0,
         "drained": 0,
+        "main": None,
     }

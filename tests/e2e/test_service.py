@@ -84,7 +84,8 @@ def test_systemd_is_told(manager: Manager, config: str, tmp_path: Path) -> None:
     with DaemonProcess(tmp_path, config, manager.environment) as daemon:
         wait_until(lambda: manager.lines().count("WATCHDOG=1") >= 4, "the watchdog is fed", 20)
         assert "READY=1" in manager.lines()
-        assert any("1 of 1 cameras online" in line for line in manager.lines())
+        online = "1 of 1 cameras online"
+        wait_until(lambda: any(online in line for line in manager.lines()), "the camera is up")
         daemon.process.send_signal(signal.SIGHUP)
         wait_until(lambda: manager.lines().count("READY=1") == 2, "the reload is complete")
         assert "RELOADING=1" in manager.lines()

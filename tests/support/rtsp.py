@@ -52,12 +52,14 @@ def missing_server() -> str:
 class RtspServer:
     """Serves the clips in `mounts` (path on the server -> mp4 file) on a free loopback port.
 
+    A text in the place of a file is a GStreamer pipeline that ends in `name=pay0`.
+
     `stop()` kills the process as a power cut would; `start()` brings it back on the same port.
     """
 
     def __init__(
         self,
-        mounts: Mapping[str, Path],
+        mounts: Mapping[str, Path | str],
         *,
         loop: bool = False,
         shared: bool = False,
@@ -134,6 +136,8 @@ class RtspServer:
 
     def _launch(self, path: str) -> str:
         clip = self._mounts[path]
+        if isinstance(clip, str):
+            return clip
         with av.open(str(clip)) as container:
             codec = container.streams.video[0].codec_context.name
         if codec not in PAYLOADERS:
