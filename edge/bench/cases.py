@@ -14,7 +14,7 @@ import numpy as np
 from edge.frames import Image
 from edge.questions import Question, yes_no
 
-CaseKind = Literal["verdict", "describe", "text", "long_text"]
+CaseKind = Literal["verdict", "describe", "text", "long_text", "follow_up", "follow_up_text"]
 
 RULES = (
     "Is there a person in the picture?",
@@ -51,6 +51,8 @@ RULES = (
     "Is the camera's view blocked?",
 )
 SHORT_TEXT = "What is the person at the door wearing?"
+# Before a follow-up is measured, the picture was shown and a question asked.
+FIRST_QUESTION, FOLLOW_UP = "Is there a person in the picture?", "Is it a woman?"
 LONG_TEXT = " ".join(
     f"Think of rule {n}: {rule} Say what speaks for it and what against it."
     for n, rule in enumerate(RULES[:16], start=1)
@@ -115,10 +117,11 @@ def build_plan(*, quick: bool, rounds: int) -> Plan:
     describe_s = 3.0 if quick else 8.0
     describes = [Case("describe", *size, DESCRIPTION_RULES, describe_s) for size in both]
     texts = [Case("text", *LIMIT_PX), Case("long_text", *LIMIT_PX)]
+    follow_ups = [Case("follow_up", *both[1]), Case("follow_up_text", *both[1])]
     shared = [Case("verdict", *size, DESCRIPTION_RULES) for size in both]
     return Plan(
-        cases=(*verdicts, *describes, *texts),
-        against=frozenset((*shared, *describes)),
+        cases=(*verdicts, *describes, *texts, *follow_ups),
+        against=frozenset((*shared, *describes, *follow_ups)),
         rounds=rounds,
         warm_ups=1,
     )

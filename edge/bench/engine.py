@@ -12,11 +12,12 @@ from typing import Any
 
 import openvino as ov
 
-from edge.bench.cases import LONG_TEXT, SHORT_TEXT, Case
+from edge.bench.cases import FIRST_QUESTION, FOLLOW_UP, LONG_TEXT, SHORT_TEXT, Case
 from edge.bench.child import SideOptions
 from edge.bench.figures import Sample
+from edge.conversation import Message, Picture, Turn, Writing
 from edge.errors import AnalysisFailed
-from edge.questions import AnalysisRequest, Look, Question, text
+from edge.questions import AnalysisRequest, Look, Question, text, yes_no
 from edge.vlm.engine import open_engine, open_tested_engine
 from edge.vlm.settings import EngineSettings
 
@@ -49,6 +50,8 @@ class EngineSide:
 
     def run(self, case: Case, round_index: int) -> Sample:
         """Analyse the case's picture of this round."""
+        if case.kind in ("follow_up", "follow_up_text"):
+            return self._follow_up(case, round_index)
         picture = case.picture(round_index)
         request = AnalysisRequest(
             id=f"{case.kind}-{round_index}",
@@ -75,6 +78,37 @@ class EngineSide:
             num_infers=self._clock.num,
             prompt_tokens=timing.prompt_tokens,
             output_tokens=timing.output_tokens,
+        )
+
+    def _follow_up(self, case: Case, round_index: int) -> Sample:
+        """Show the picture and ask a question; then time another one, or its first token."""
+        message = Message("user", (Picture(case.picture(round_index)),))
+        first = (yes_no("first", FIRST_QUESTION),)
+        shown = self._engine.talk(
+            Turn("first", "bench", opens=True, messages=(message,), questions=first)
+        )
+        self._engine.settle()
+        question = (
+            yes_no("next", FOLLOW_UP) if case.kind == "follow_up" else text("next", SHORT_TEXT)
+        )
+        turn = Turn("next", "bench", questions=(question,), writing=Writing(max_tokens=1))
+        self._clock.reset()
+        begun_s = time.perf_counter()
+        result = self._engine.talk(turn)
+        total_s = time.perf_counter() - begun_s
+        infer_s, num_infers = self._clock.spent_s, self._clock.num
+        self._engine.close_session("bench")
+        self._engine.settle()
+        view = shown.views[0]
+        return Sample(
+            total_s=total_s,
+            fed_px=(view.width_px, view.height_px),
+            prefill_s=result.timing.prefill_ms / 1e3,
+            decode_s=result.timing.decode_ms / 1e3,
+            infer_s=infer_s,
+            num_infers=num_infers,
+            prompt_tokens=result.timing.prompt_tokens,
+            output_tokens=result.timing.output_tokens,
         )
 
     def notes(self) -> tuple[str, ...]:

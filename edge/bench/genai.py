@@ -14,7 +14,7 @@ from typing import Any
 
 import openvino as ov
 
-from edge.bench.cases import Case
+from edge.bench.cases import FIRST_QUESTION, FOLLOW_UP, SHORT_TEXT, Case
 from edge.bench.child import SideOptions
 from edge.bench.figures import Sample
 from edge.errors import AnalysisFailed, ModelInvalid, ModelMissing
@@ -77,19 +77,43 @@ class GenaiSide:
 
     def run(self, case: Case, round_index: int) -> Sample:
         """Have the case's picture of this round answered in writing."""
+        if case.kind in ("follow_up", "follow_up_text"):
+            return self._follow_up(case, round_index)
         config = self._genai.GenerationConfig()
         config.do_sample = False
         config.structured_output_config = self._genai.StructuredOutputConfig(regex=grammar(case))
         config.max_new_tokens = DESCRIPTION_TOKENS if case.kind == "describe" else 40 * 8
         picture = ov.Tensor(case.picture(round_index))
+        result, total_s = self._generate(build_prompt(case), config, images=[picture])
+        return self._sample(case, result, total_s)
+
+    def _follow_up(self, case: Case, round_index: int) -> Sample:
+        """In its chat mode: the picture and a question, then another one, which is timed up to its
+        first token.
+        """
+        config = self._genai.GenerationConfig()
+        config.do_sample = False
+        config.max_new_tokens = 1
+        picture = ov.Tensor(case.picture(round_index))
+        words = SHORT_TEXT if case.kind == "follow_up_text" else f"{FOLLOW_UP} (yes or no)"
+        self._pipeline.start_chat(SYSTEM)
+        try:
+            self._generate(f"{PICTURE}{FIRST_QUESTION} (yes or no)", config, images=[picture])
+            result, total_s = self._generate(words, config)
+        finally:
+            self._pipeline.finish_chat()
+        return self._sample(case, result, total_s)
+
+    def _generate(self, prompt: str, config: Any, **pictures: Any) -> tuple[Any, float]:
         begun_s = time.perf_counter()
         try:
-            result = self._pipeline.generate(
-                build_prompt(case), images=[picture], generation_config=config
-            )
+            result = self._pipeline.generate(prompt, generation_config=config, **pictures)
         except (RuntimeError, ValueError, TypeError) as error:
             raise AnalysisFailed(f"openvino-genai failed: {error}") from error
-        total_s = time.perf_counter() - begun_s
+        return result, time.perf_counter() - begun_s
+
+    @staticmethod
+    def _sample(case: Case, result: Any, total_s: float) -> Sample:
         metrics = result.perf_metrics
         return Sample(
             total_s=total_s,

@@ -24,6 +24,10 @@ from edge.questions import ModelInfo
 # A description of DESCRIPTION_TOKENS tokens has 25 that the model chooses; what is forced between
 # them goes in about 12 blocks, each as dear as a step.
 DESCRIPTION_STEPS = 25 + 12
+FOLLOW_UPS = {
+    "follow_up": "yes/no question on an open session",
+    "follow_up_text": "text question on an open session, first token",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,9 @@ def pairs(bench: Bench) -> list[Pair]:
             for s in theirs[case]
         ]
         found.append(_pair(f"description, {case.size}", description_s(ours, case), full))
+    for case in (case for case in theirs if case.kind in FOLLOW_UPS):
+        task = f"{FOLLOW_UPS[case.kind]}, {case.size}"
+        found.append(_pair(task, _totals(ours[case]), _totals(theirs[case])))
     return found
 
 
@@ -172,6 +179,16 @@ def as_document(bench: Bench) -> dict[str, Any]:
             }
             for case in ours
             if case.kind == "describe"
+        ],
+        "follow_ups": [
+            {
+                "kind": case.kind,
+                "picture": case.size,
+                "total_s": dataclasses.asdict(verdict_s(ours, case)),
+                "outside_infer": _maybe(outside_share(ours, case)),
+            }
+            for case in ours
+            if case.kind in FOLLOW_UPS
         ],
         "prefill_tokens_per_s": prefill_rate(ours),
         "decode_tokens_per_s": decode_rate(ours),
@@ -268,11 +285,20 @@ def _texts(bench: Bench) -> Table:
     first_s = Spread.of([s.total_s - s.decode_s for s in text])
     rows += [
         ("text question on a new picture, until writing begins", f"{_shown(first_s)} s"),
+        *_follow_ups(ours),
         ("prefill", f"{prefill_rate(ours):.0f} tokens/s"),
         ("decode", f"{decode_rate(ours):.1f} tokens/s"),
     ]
     note = f"a description of {DESCRIPTION_TOKENS} tokens, 25 of them free, at the measured pace"
     return Table("Text", (), tuple(rows), note)
+
+
+def _follow_ups(ours: Samples) -> list[tuple[str, str]]:
+    return [
+        (f"{FOLLOW_UPS[case.kind]}, {case.size}", f"{_shown(verdict_s(ours, case))} s")
+        for case in ours
+        if case.kind in FOLLOW_UPS
+    ]
 
 
 def _against(bench: Bench) -> Table:

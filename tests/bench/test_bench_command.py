@@ -28,7 +28,7 @@ def test_quick_bench_reports_and_draws(tmp_path, capsys):
     assert main(words) == 0
     out, err = capsys.readouterr()
     for part in ("instruction set", "GB/s", "GOPS", "cold", "256x192", "640x352", "8 rules",
-                 "prefill", "decode", "anonymous", "Limit of 8 rules"):  # fmt: skip
+                 "open session", "prefill", "decode", "anonymous", "Limit of 8 rules"):  # fmt: skip
         assert part in out
     assert "round 1 of 1" in err
     with Image.open(picture) as drawn:
@@ -53,6 +53,9 @@ def test_json_is_one_document(capsys):
     assert document["limit"]["total_s"] > 0
     assert all(d["written_tokens"] > 5 for d in document["descriptions"]), "no pace to go by"
     assert document["memory"]["engine"]["anonymous_bytes"] > 1e7
+    follow_ups = {f["kind"]: f for f in document["follow_ups"]}
+    assert follow_ups.keys() == {"follow_up", "follow_up_text"}
+    assert all(f["total_s"]["median"] > 0 for f in follow_ups.values())
     assert "against" not in document
 
 
@@ -63,6 +66,7 @@ def test_both_sides_in_turn(capsys):
     document = json.loads(capsys.readouterr().out)
     tasks = {pair["task"]: pair for pair in document["against"]}
     assert {"8 rules, 256x192", "8 rules, 640x352", "description, 640x352"} <= set(tasks)
+    assert sum("open session" in task for task in tasks) == 2
     pair = tasks["8 rules, 256x192"]
     assert pair["ratio"]["median"] == pytest.approx(
         pair["theirs_s"]["median"] / pair["ours_s"]["median"]
