@@ -7,6 +7,7 @@
     edge ask yard.jpg --describe --json
     edge ask yard.jpg "Is the gate open?" --yes-no --heatmap looked.png
     edge ask shop.jpg --schema shelf.yaml
+    edge ask yard.jpg "What stands at the door?" --chat
 
 Typed questions (--yes-no, --choices, --count, --rate) are answered from the model's probabilities;
 without one of them the answer is free text.
@@ -24,6 +25,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.cli.arguments import UsageError, positive, seconds
+from edge.cli.ask_chat import chat
+from edge.conversation import Picture
 from edge.geometry import Box
 from edge.heatmap import draw_overlay
 from edge.hub.places import DEFAULT_MODEL, find_model
@@ -95,12 +98,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="longest time for a free answer or description (default: 60s)",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="print one JSON object")
+    output.add_argument(
+        "--chat",
+        action="store_true",
+        help="then read further questions about the picture from standard input, one a line",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Load the model, ask, print."""
     question = build_question(args)
+    if args.chat and (question is None or args.heatmap is not None):
+        raise UsageError("--chat takes a question, and neither --describe, --schema nor --heatmap")
     _check_heatmap(args)
     schema = None if args.schema is None else _load_schema(args.schema)
     boxes = (parse_region(args.region),) if args.region else ()
@@ -111,6 +122,9 @@ def run(args: argparse.Namespace) -> int:
 
     started = time.monotonic()
     with open_tested_engine(settings) as engine:
+        if args.chat and question is not None:
+            shown = Picture(picture, boxes[0] if boxes else None)
+            return chat(engine, shown, question, sys.stdin, args.deadline)
         loaded = time.monotonic()
         request = AnalysisRequest(
             id="ask",

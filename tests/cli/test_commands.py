@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -82,6 +83,9 @@ def test_help_is_complete(capsys: pytest.CaptureFixture[str], command: str) -> N
         pytest.param(["ask", "a.png", "x", "--schema", "s"], "takes no question", id="schema too"),
         pytest.param(["ask", "a.png", "--describe", "--schema", "s"], "not allowed", id="twice"),
         pytest.param(["ask", "a.png", "x", "--choices", "a"], "two or more", id="one choice"),
+        pytest.param(
+            ["ask", "a.png", "--describe", "--chat"], "--chat takes", id="no chat"
+        ),
         pytest.param(["ask", "a.png", "x", "--threads", "0"], "at least 1", id="no thread"),
         pytest.param(["ask", "a.png", "x", "--region", "1,0,0,1"], "--region", id="bad region"),
         pytest.param(["replay", "a.mp4", "--camera", "x"], "needs -c", id="camera without file"),
@@ -233,3 +237,27 @@ def test_replay_judges_by_the_files_own_time(
     status, _, err = run(capsys, "replay", clip, "-c", str(config), "--camera", "proch")
     assert status == 78
     assert "There are: porch" in err
+
+
+def test_ask_reads_follow_ups(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, picture: str
+) -> None:
+    lines = f"Is it wet?\n\n{'x' * 3000}\n还有别的吗\n"
+    monkeypatch.setattr("sys.stdin", io.StringIO(lines))
+    words = ["ask", picture, "Is it red?", "--model", "demo", "--chat", "--yes-no"]
+    status, out, err = run(capsys, *words)
+    assert status == 1, "one line could not be asked"
+    assert "3000 characters" in err
+    answers = out.splitlines()
+    assert len(answers) == 3
+    assert all(answer.split()[0] in {"yes", "no"} for answer in answers)
+
+
+def test_ask_writes_follow_ups(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, picture: str
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("And now?\n"))
+    words = ["ask", picture, "What is it?", "--model", "demo", "--chat", "--deadline", "1s"]
+    status, out, _ = run(capsys, *words)
+    assert status == 0
+    assert len(out.splitlines()) >= 2
