@@ -20,6 +20,7 @@ _JSON = {
     r"[^/]+/(finding|last)": "finding",
     r"[^/]+/rule/[^/]+/attributes": "rule",
     r"[^/]+/ask/reply": "reply",
+    r"[^/]+/capture": "capture",
 }
 _TEXT = {
     r"status": r"online|offline|stopped",
@@ -31,8 +32,12 @@ _TEXT = {
 }
 _validators = {
     name: Draft202012Validator(json.loads((SCHEMAS / f"{name}.schema.json").read_text()))
-    for name in set(_JSON.values())
+    for name in set(_JSON.values()) - {"capture"}
 }
+# What the statistics say of a camera's stream is published by itself too.
+_validators["capture"] = Draft202012Validator(
+    {"$defs": _validators["stats"].schema["$defs"], "$ref": "#/$defs/CaptureStats"}
+)
 
 
 def check_message(message: Message, root: str) -> None:
