@@ -44,11 +44,12 @@ from edge.vlm.dialogue import ScriptWriter
 from edge.vlm.layout import Layout, load_layout
 from edge.vlm.look import Looker, Shown
 from edge.vlm.prompt import read_chat_format
+from edge.vlm.replies import Hearing
 from edge.vlm.runner import Runner
 from edge.vlm.self_test import run_self_test, warm_up
 from edge.vlm.settings import OVERVIEW_PIXELS, EngineSettings
 from edge.vlm.show import show_pictures
-from edge.vlm.talk import Hearing, Talker
+from edge.vlm.talk import Talker
 from edge.vlm.tokens import TokenCoder, load_tokens
 from edge.vlm.trial import forget_passes, has_passed, remember_pass
 from edge.vlm.vision import Eye, check_image, cut

@@ -14,76 +14,27 @@ next turn.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
+from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
-from edge.conversation import Chance, Ending, Piece, Turn, TurnResult, Writing
+from edge.conversation import Turn, TurnResult
 from edge.errors import AnalysisFailed, QuestionError
 from edge.heatmap import AttentionMap
-from edge.questions import Answer, Description, Timing, View
-from edge.vlm.decode import Pen
-from edge.vlm.describe import Describer, read_description
+from edge.questions import Timing, View
+from edge.vlm.describe import Describer
 from edge.vlm.dialogue import Script, ScriptWriter
-from edge.vlm.document import DocumentBounds
 from edge.vlm.gaze import NEUTRAL_WORDING, Gazer, contrast
 from edge.vlm.line import Line, build_lines
 from edge.vlm.prompt import build_turn
+from edge.vlm.replies import Hearing, Reading, Replier, Said
 from edge.vlm.runner import Runner
 from edge.vlm.sessions import Session, SessionBounds, Sessions
 from edge.vlm.settings import EngineSettings
-from edge.vlm.speak import Speaker, SpeechBounds
 from edge.vlm.tokens import Ids, TokenCoder
 from edge.vlm.transcript import Fed, Transcript
-from edge.vlm.tree import ROOT, Branch, Grown, PrefixCache, Segment, TokenTree
-from edge.vlm.typed import Row, read_rows, score
+from edge.vlm.tree import ROOT, Branch, PrefixCache, Segment, TokenTree
 from edge.vlm.vision import Eye
 
 MAX_STALE_ROWS = 256  # of questions answered long ago in the cache, before it is packed
-
-
-@dataclass(frozen=True, slots=True)
-class Hearing:
-    """Who listens to a turn: gets the pieces, and may call it off between two tokens."""
-
-    tell: Callable[[Piece], None]
-    is_cancelled: Callable[[], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class _Pass:
-    """What the pass of a turn gave. As indices into `grown`: for each line its end, which is the
-    path (), and the ends of its paths. The first `num_known` tokens were not computed.
-    """
-
-    grown: list[Grown]
-    nodes: list[dict[Ids, int]]
-    trunk: Branch
-    num_known: int
-    vision_ms: float
-
-    def end(self, line: int, path: Ids = ()) -> Grown:
-        """Where a path of a line ends."""
-        return self.grown[self.nodes[line][path]]
-
-
-@dataclass
-class _Said:
-    """The answers to the lines, in order, as tokens and as they are told. `fed` and `rows` are what
-    the cache holds of the first line and its answer, and where.
-    """
-
-    ids: list[Ids] = field(default_factory=list)
-    answers: list[Answer] = field(default_factory=list)
-    description: Description | None = None
-    endings: dict[str, Ending] = field(default_factory=dict)
-    chances: dict[str, tuple[Chance, ...]] = field(default_factory=dict)
-    num_written: int = 0
-    fed: Ids = ()
-    rows: NDArray[np.int64] = field(default_factory=lambda: ROOT.rows)
 
 
 class Talker:
@@ -102,8 +53,8 @@ class Talker:
         self._eos = layout.tokens.eos
         self._max_context = min(settings.max_context, layout.text.max_positions)
         self._tree = TokenTree(runner)
-        self._speaker = Speaker(coder, self._eos)
         self._describer = Describer(coder, layout.text.vocab, self._eos)
+        self._replier = Replier(runner, coder, self._tree, self._describer)
         # Apart from the cameras' prefixes, which no conversation is to push out.
         self._prefix = PrefixCache(runner, 1, settings.max_prefix_bytes)
         bounds = SessionBounds(
@@ -130,17 +81,19 @@ class Talker:
         limit = self._limit(turn, script)
         script, num_dropped = _fit(turn, script, lines, limit)
         try:
-            pass_ = self._read(session, script.transcript, lines)
+            reading = self._read(session, script.transcript, lines)
             prefilled = time.monotonic()
             room = limit - len(script.transcript)
-            said = self._answer(turn, lines, pass_, hearing, started + turn.deadline_s, room)
+            said = self._replier.answer(
+                turn, lines, reading, hearing, started + turn.deadline_s, room
+            )
             answered = time.monotonic()
             wants_maps = turn.heatmap and not hearing.is_cancelled()
-            maps = self._maps(script, lines, pass_) if wants_maps else ()
+            maps = self._maps(script, lines, reading) if wants_maps else ()
         except AnalysisFailed:
             self._runner.clear()  # what it holds is undefined; all can be computed anew
             raise
-        self._remember(name, session, script, lines, said, pass_)
+        self._remember(name, session, script, lines, said, reading)
         ended = time.monotonic()
         return TurnResult(
             id=turn.id,
@@ -149,8 +102,8 @@ class Talker:
             description=said.description,
             views=views,
             timing=Timing(
-                vision_ms=pass_.vision_ms,
-                prefill_ms=(prefilled - started) * 1e3 - pass_.vision_ms,
+                vision_ms=reading.vision_ms,
+                prefill_ms=(prefilled - started) * 1e3 - reading.vision_ms,
                 decode_ms=(answered - prefilled) * 1e3,
                 total_ms=(ended - started) * 1e3,
                 prompt_tokens=len(script.transcript) + sum(len(line.ids) for line in lines),
@@ -158,7 +111,7 @@ class Talker:
             ),
             endings=said.endings,
             chances=said.chances,
-            known_tokens=pass_.num_known,
+            known_tokens=reading.num_known,
             num_dropped=num_dropped,
             attention=maps,
         )
@@ -200,7 +153,7 @@ class Talker:
         room = self.sessions.bounds.max_bytes - script.transcript.num_bytes
         return min(self._max_context, room // self.sessions.token_bytes)
 
-    def _read(self, session: Session, transcript: Transcript, lines: Sequence[Line]) -> _Pass:
+    def _read(self, session: Session, transcript: Transcript, lines: Sequence[Line]) -> Reading:
         """Bring the cache to the end of each line, in one pass behind what is known."""
         known = self._known(session, transcript)
         num = len(known.rows)
@@ -221,7 +174,7 @@ class Talker:
                 segments.append(Segment(path[-1:], nodes[-1][path[:-1]]))
         grown = self._tree.grow(segments) if segments else []
         end = grown[0].branch if trunk == 0 else known
-        return _Pass(grown, nodes, end, num, vision_ms)
+        return Reading(grown, nodes, end, num, vision_ms)
 
     def _known(self, session: Session, transcript: Transcript) -> Branch:
         """The branch of as much as the cache can be made to hold of the transcript's beginning."""
@@ -238,91 +191,14 @@ class Talker:
         self._tree.start()
         return ROOT
 
-    def _answer(
-        self,
-        turn: Turn,
-        lines: Sequence[Line],
-        pass_: _Pass,
-        hearing: Hearing,
-        deadline_mono_s: float,
-        room: int,
-    ) -> _Said:
-        said = _Said()
-        typed = iter(self._read_typed(lines, pass_))
-        pens = self._pens(lines, pass_)
-        for n, line in enumerate(lines):
-            if line.typed is not None:
-                answer = next(typed)
-                said.answers.append(answer)
-                said.ids.append(self._coder.encode(answer.value))
-            elif line.described is not None:
-                bounds = DocumentBounds(room - len(line.words), deadline_mono_s)
-                document = self._describer.write_document(pens[n], line.described, bounds)
-                said.description = read_description(document, line.described)
-                said.ids.append(self._coder.encode(document.text))
-            else:
-                most = max(1, min(turn.writing.max_tokens, room - len(line.ids)))
-                chars = None if line.question is None else line.question.max_chars
-                limits = SpeechBounds(most, chars, deadline_mono_s, hearing.is_cancelled)
-                self._speak(turn.id, line, turn.writing, limits, pens[n], hearing, said)
-        said.num_written = sum(pen.num_written for pen in pens.values())
-        if lines:
-            first = pens.get(0)
-            said.fed = lines[0].words + (lines[0].opening if first is None else tuple(first.fed))
-            said.rows = pass_.end(0).branch.rows if first is None else first.branch.rows
-        return said
-
-    def _speak(
-        self,
-        turn_id: str,
-        line: Line,
-        writing: Writing,
-        bounds: SpeechBounds,
-        pen: Pen,
-        hearing: Hearing,
-        said: _Said,
-    ) -> None:
-        """Write one line's answer."""
-
-        def tell(text: str, chances: tuple[Chance, ...]) -> None:
-            hearing.tell(Piece(turn_id, line.question_id, text, chances))
-
-        speech = self._speaker.speak(pen, writing, bounds, tell)
-        said.ids.append(speech.ids)
-        said.endings[line.question_id] = speech.ending
-        if writing.wants_chances:
-            said.chances[line.question_id] = speech.chances
-        said.answers.append(
-            Answer(
-                question_id=line.question_id,
-                kind="text",
-                value=speech.text,
-                probability=speech.probability,
-                truncated=speech.ending != "stop",
-            )
-        )
-
-    def _read_typed(self, lines: Sequence[Line], pass_: _Pass) -> list[Answer]:
-        """All rows of all typed questions are read together."""
-        plans = [(n, line.typed) for n, line in enumerate(lines) if line.typed is not None]
-        rows = [
-            Row(pass_.end(n, fork.path).hidden[-1], fork.groups)
-            for n, plan in plans
-            for fork in plan.forks
-        ]
-        if not rows:
-            return []
-        read = iter(read_rows(self._runner.logits_at, rows))
-        return [score(plan, list(islice(read, len(plan.forks)))) for _, plan in plans]
-
     def _maps(
-        self, script: Script, lines: Sequence[Line], pass_: _Pass
+        self, script: Script, lines: Sequence[Line], reading: Reading
     ) -> tuple[AttentionMap, ...]:
         """Where each line looked in each picture; after everything else, as it adds tokens to the
         cache. Against it stands a general request in place of what this turn says behind its last
         picture.
         """
-        transcript, rows = script.transcript, pass_.trunk.rows
+        transcript, rows = script.transcript, reading.trunk.rows
         places = transcript.pictures
         gazer = Gazer(
             self._tree, self._runner, [rows[at : at + fed.num_tokens] for at, fed in places]
@@ -332,7 +208,7 @@ class Talker:
         neutral = build_turn(self._writer.format.chat, self._coder, NEUTRAL_WORDING)
         maps = []
         for n, line in enumerate(lines):
-            asked = gazer.last(pass_.end(n).branch, line.ids[-1])
+            asked = gazer.last(reading.end(n).branch, line.ids[-1])
             usual = gazer.behind(before, neutral + line.opening)
             for picture, (_, fed) in enumerate(places):
                 gaze = contrast(asked[picture], usual[picture], fed.grid)
@@ -341,32 +217,20 @@ class Talker:
                 )
         return tuple(maps)
 
-    def _pens(self, lines: Sequence[Line], pass_: _Pass) -> dict[int, Pen]:
-        """A pen at the end of each line whose answer is written, by the line's number."""
-        written = [n for n, line in enumerate(lines) if line.typed is None]
-        if not written:
-            return {}
-        ends = [pass_.end(n) for n in written]
-        logits = self._runner.logits(np.stack([end.hidden[-1] for end in ends]))
-        return {
-            n: Pen(self._tree, self._runner, end.branch, row, fed=list(lines[n].opening))
-            for n, end, row in zip(written, ends, logits, strict=True)
-        }
-
     def _remember(
         self,
         name: str,
         session: Session,
         script: Script,
         lines: Sequence[Line],
-        said: _Said,
-        pass_: _Pass,
+        said: Said,
+        reading: Reading,
     ) -> None:
         """The lines and their answers become turns of the conversation."""
         told = self._writer.answered(script, [line.words for line in lines], said.ids)
         fed = script.transcript.plus(said.fed)
         num = fed.num_shared(told.transcript)
-        rows = said.rows if lines else pass_.trunk.rows
+        rows = said.rows if lines else reading.trunk.rows
         self.sessions.has_grown(session, told, rows[:num])
         if not name:
             self._num_unnamed += 1
