@@ -33,6 +33,7 @@ from edge.vlm.ir_files import (
     VISION_POSITIONS_IR,
 )
 from edge.vlm.layout import Layout
+from edge.vlm.plugin import bound_shared_cache, compile_properties
 from edge.vlm.settings import EngineSettings
 from edge.vlm.table import NotATable, Table
 
@@ -40,6 +41,11 @@ logger = logging.getLogger(__name__)
 
 # Buffers for this many tokens are kept from one keyframe to the next: a crop and its questions.
 KEPT_TOKENS = 128
+# Analyses without text after which the head's 0.3 GB are freed; opening it again takes 0.3 s of
+# processor time, a description ten times that.
+HEAD_KEPT = 20
+# What glibc keeps of freed memory comes to 0.1 GB in some dozens of passes.
+TRIM_EVERY = 8
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
@@ -60,8 +66,10 @@ class Runner:
         self.layout = layout
         self.length = self.epoch = 0
         self._largest = 0  # tokens in one pass since the buffers were last released
+        self._untrimmed = self._head_idle = 0  # analyses since the last trim, the last text
         self._queries: list[Floats] = []  # of the last pass's last token, a layer each
         self._deepstack = max(1, layout.vision.deepstack)
+        bound_shared_cache()
         self._core = core = ov.Core()
         self._config = config = compile_properties(settings)
         with _loading(layout.path(LANGUAGE_IR)):
@@ -145,7 +153,7 @@ class Runner:
         The head is compiled when it is first needed: questions with given answers never need it,
         and for the 2B model it takes 0.3 GB.
         """
-        head = self._head or self.load_head()
+        head = self.load_head()
         with _running("the head"):
             return self._infer(head, {0: np.ascontiguousarray(hidden)})[0]
 
@@ -155,10 +163,12 @@ class Runner:
         return self._head is not None
 
     def load_head(self) -> ov.InferRequest:
-        """Compile the head now; takes a second or more."""
-        with _loading(self.layout.path(LANGUAGE_IR)):
-            compiled = self._core.compile_model(self._head_graph, "CPU", self._config)
-            self._head = compiled.create_infer_request()
+        """Have the head compiled, and kept while it is used; compiling takes a second or more."""
+        self._head_idle = 0
+        if self._head is None:
+            with _loading(self.layout.path(LANGUAGE_IR)):
+                compiled = self._core.compile_model(self._head_graph, "CPU", self._config)
+                self._head = compiled.create_infer_request()
         return self._head
 
     def drop_head(self) -> None:
@@ -204,18 +214,26 @@ class Runner:
         self.restore({name: ov.Tensor(np.array(v, np.float32)) for name, v in kv.items()}, length)
 
     def release(self) -> bool:
-        """Free the buffers that passes of more than KEPT_TOKENS have grown; says whether it did.
+        """Between two analyses: free the buffers that passes of more than KEPT_TOKENS have grown,
+        and a head that no text needed lately; says whether there were such buffers.
 
         Without it one whole frame among thousands of crops leaves 0.3 GB behind for good. The KV
         cache's content is kept.
         """
-        if self._largest <= KEPT_TOKENS:
-            return False
-        for request in (self._body, self._merger, self._patches):
-            request.get_compiled_model().release_memory()
-        trim_heap()
-        self._largest = 0
-        return True
+        self._untrimmed += 1
+        self._head_idle += 1
+        grown = self._largest > KEPT_TOKENS
+        idle = self._head is not None and self._head_idle > HEAD_KEPT
+        if idle:
+            self.drop_head()
+        if grown:
+            for request in (self._body, self._merger, self._patches):
+                request.get_compiled_model().release_memory()
+            self._largest = 0
+        if grown or idle or self._untrimmed >= TRIM_EVERY:
+            trim_heap()
+            self._untrimmed = 0
+        return grown
 
     def patch_embeddings(self, patches: Floats) -> Floats:
         """Pixels of patches (P, C*2*16*16) to (P, D)."""
@@ -258,32 +276,6 @@ def _open_table(matrix: ov.Output, num_rows: int) -> Table | None:
         logger.info("a matrix is read through its compiled graph: %s", reason)
         return None
     return table if table.num_rows == num_rows else None
-
-
-def compile_properties(settings: EngineSettings) -> dict[str, object]:
-    """How the CPU plugin is to compute.
-
-    f32 as the outer precision, because on a bf16 machine the default silently turns dynamic
-    quantization off; int8 activations in groups of 128 (108 -> 142 tokens/s of prefill against the
-    default 32 on AVX2-VNNI; 256 falls back to a slow path with weights in groups of 128).
-    """
-    properties: dict[str, object] = {
-        "PERFORMANCE_HINT": "LATENCY",
-        "NUM_STREAMS": "1",
-        "INFERENCE_PRECISION_HINT": "f32",
-        "ENABLE_MMAP": "YES",
-    }
-    if settings.accuracy:
-        properties |= {"EXECUTION_MODE_HINT": "ACCURACY", "KV_CACHE_PRECISION": "f32"}
-    else:
-        properties["KV_CACHE_PRECISION"] = "u8"
-    quantized = settings.dynamic_quantization and not settings.accuracy
-    properties["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = "128" if quantized else "0"
-    if settings.threads is not None:
-        properties["INFERENCE_NUM_THREADS"] = str(settings.threads)
-    if settings.cache_dir is not None:
-        properties["CACHE_DIR"] = str(settings.cache_dir)
-    return properties
 
 
 @contextmanager

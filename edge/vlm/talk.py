@@ -122,10 +122,10 @@ class Talker:
         """
         self.sessions.close_idle()
         is_open = len(self.sessions) > 0
-        if is_open and not self._runner.has_head:
+        if is_open:
+            self._brought_head |= not self._runner.has_head
             self._runner.load_head()
-            self._brought_head = True
-        elif not is_open and self._brought_head:
+        elif self._brought_head:
             self._runner.drop_head()
             self._brought_head = False
         return is_open
