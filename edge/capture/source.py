@@ -166,7 +166,7 @@ class Source:
         if resting.is_resting:
             yield from self._rest(received)
             return
-        resting.note(quiet=self._watcher.is_quiet(), now_s=now_s)
+        resting.note(received, quiet=self._watcher.is_quiet())
         if is_iframe and not is_hole and resting.may_begin(now_s, self._gop.seconds):
             yield from self._decoding.drain(received.arrival)
             resting.begin()
@@ -209,7 +209,7 @@ class Source:
         self._count.wakes += 1
         for received in self._resting.end(now_s):
             yield from self._decoding.frames_of(received)
-            self._resting.note(quiet=self._watcher.is_quiet(), now_s=now_s)
+            self._resting.note(received, quiet=self._watcher.is_quiet())
 
     def _leave_out(self, num_pictures: int) -> None:
         self._count.seen += num_pictures
