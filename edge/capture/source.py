@@ -82,6 +82,7 @@ class Source:
         return SourceFacts(
             kind=self._plan.kind,
             codec=self._decoding.codec,
+            hardware=self._decoding.hardware,
             width_px=width_px,
             height_px=height_px,
             stream_fps=self._stream.fps,
