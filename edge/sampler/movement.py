@@ -27,7 +27,6 @@ _ALIKE_SHARE = 0.5  # of all its sightings
 _MIN_ALIKE, _MIN_ALIKE_IN_CLUTTER = 2, 4  # pairs of sightings
 _CLUTTER_S = 5.0
 _MAX_CLUTTER = 5
-AFTER_LIGHT = 1.2  # clutter to begin with: exposure rings for seconds
 _TIDY, _CLUTTERED = 0.25, 0.8  # doubtful sightings a picture: rain, snow, glitter
 _STIRS_S = 8.0  # what goes on in one place for longer is usual there
 _LEFT_PLACE = 0.5  # overlap with the place it stood
@@ -143,7 +142,7 @@ class Movement:
     started_s: float = 0.0
     last_hit_s: float = 0.0
     _previous_s: float = 0.0
-    clutter: float = 0.0  # of late, sightings in a picture that came to nothing
+    _clutter: float = 0.0  # of late, sightings in a picture that came to nothing
 
     @property
     def things(self) -> tuple[Box, ...]:
@@ -167,7 +166,7 @@ class Movement:
         matched = self._match(regions, now_s, min(_MAX_NEAR, _NEAR_PER_S * gap_s))
         num_doubtful = sum(not track.is_confirmed for track in matched)
         share = 1 - math.exp(-min(gap_s, 1.0) / _CLUTTER_S)
-        self.clutter += share * (min(num_doubtful, _MAX_CLUTTER) - self.clutter)
+        self._clutter += share * (min(num_doubtful, _MAX_CLUTTER) - self._clutter)
         self.newcomers = [
             track
             for track in matched
@@ -188,9 +187,9 @@ class Movement:
 
     @property
     def _trust(self) -> Trust:
-        if self.clutter < _TIDY:
+        if self._clutter < _TIDY:
             return "full"
-        return "some" if self.clutter < _CLUTTERED else "none"
+        return "some" if self._clutter < _CLUTTERED else "none"
 
     def _match(self, regions: list[Region], now_s: float, near_frac: float) -> list[Track]:
         free = list(self.tracks)

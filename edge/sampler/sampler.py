@@ -16,7 +16,7 @@ from edge.geometry import Box, union_of
 from edge.sampler.choose import Candidate, Window, candidate, sharpness_of
 from edge.sampler.look import LookArea, zones_touched
 from edge.sampler.motion import Motion, MotionDetector
-from edge.sampler.movement import AFTER_LIGHT, Movement
+from edge.sampler.movement import Movement
 from edge.sampler.pacing import Pacing
 from edge.sampler.periodic import Periodic
 from edge.sampler.quiet import QuietPicture
@@ -182,7 +182,6 @@ class Sampler:
         if motion.is_light:
             pending = self.flush()
             self._forget_movement()
-            self._movement.clutter = AFTER_LIGHT
             self._quiet.clear()
             return pending
         movement = self._movement

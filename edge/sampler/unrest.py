@@ -68,7 +68,7 @@ class Unrest:
             self._begin((signed.shape[0], signed.shape[1]))
         self._seen_s += elapsed_s
         cells = self._fine.shape[1], self._fine.shape[0]
-        ratio = np.minimum(np.abs(signed / limit), np.float32(_CLIP))
+        ratio: Field = np.minimum(np.abs(signed / limit), np.float32(_CLIP))
         power = cv2.resize(ratio * ratio, cells, interpolation=cv2.INTER_AREA)
         fine = np.asarray(np.sqrt(power), np.float32)
         rise = 1 - math.exp(-elapsed_s / (_RISE_S if self.is_warm else _RISE_WARM_S))
@@ -83,10 +83,9 @@ class Unrest:
         if is_calm:
             self._mean *= np.float32(fall)
             return
-        mean = np.abs(cv2.blur(signed, (_MEAN_PX, _MEAN_PX))) / limit
-        mean = cv2.resize(
-            np.minimum(mean, np.float32(_CLIP_MEAN)), cells, interpolation=cv2.INTER_AREA
-        )
+        means = np.abs(cv2.blur(signed, (_MEAN_PX, _MEAN_PX))) / limit
+        clipped = np.minimum(means, np.float32(_CLIP_MEAN))
+        mean = cv2.resize(clipped, cells, interpolation=cv2.INTER_AREA)
         _follow(self._mean, np.asarray(mean, np.float32), learning, fall)
 
     def _restless_px(self) -> NDArray[np.uint8] | None:
