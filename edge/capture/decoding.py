@@ -21,6 +21,7 @@ from edge.capture.h264 import FrameNumbers
 from edge.capture.hardware import choose_decoder
 from edge.capture.main_stream import MainStream
 from edge.capture.opening import OpenStream, check_size
+from edge.capture.pacing import Pace
 from edge.capture.packets import Received, VideoPacket
 from edge.capture.picture import LumaScaler, read_rgb, upright_size_px
 from edge.capture.settings import SourceSettings
@@ -63,7 +64,7 @@ class Decoding:
         settings: SourceSettings,
         stream: OpenStream,
         count: Counters,
-        pace: Callable[[float], Arrival] | None,
+        pace: Pace | None,
         main: MainStream | None = None,
     ) -> None:
         self._main = main
@@ -320,7 +321,7 @@ class Decoding:
     ) -> Frame:
         received_mono_s = arrival.mono_s
         if self._pace is not None:
-            arrival = self._pace(pts_s)
+            arrival = self._pace.wait(pts_s)
         width_px, height_px = upright_size_px(picture)
         self._count.handed_on += 1
         return Frame(

@@ -19,6 +19,7 @@ from edge.capture.gop import GopMeter
 from edge.capture.kinds import plan_open
 from edge.capture.main_stream import MainStream
 from edge.capture.opening import close_quietly, open_stream
+from edge.capture.pacing import Pace
 from edge.capture.packets import PacketReader, Received
 from edge.capture.resting import Resting
 from edge.capture.settings import SourceSettings
@@ -27,7 +28,6 @@ from edge.errors import SourceBroken, SourceEnded, SourceUnsupported
 from edge.frames import Frame
 
 UNDECODED_LIMIT_S = 60.0  # cameras with "smart" codecs send an I-frame every 20 s or less
-PACE_LIMIT_S = 5.0  # a recording's pause is not waited for, a slow reader is not chased
 
 
 class FrameSource(Protocol):
@@ -67,8 +67,7 @@ class Source:
         self._plan = plan_open(settings)
         self._stream = stream = open_stream(settings, self._plan)
         self._count = Counters()
-        self._pace_offset_s: float | None = None
-        pace = self._pace if stream.recorded else None
+        pace = Pace(clock, realtime=settings.realtime) if stream.recorded else None
         self._main = MainStream(settings, clock) if settings.main_url else None
         self._decoding = Decoding(settings, stream, self._count, pace, self._main)
         self._resting = Resting(settings.decode)
@@ -216,14 +215,3 @@ class Source:
         self._count.seen += num_pictures
         self._count.dropped += num_pictures
         self._count.left_out += num_pictures
-
-    def _pace(self, pts_s: float) -> Arrival:
-        """Wait until a recording's frame is due, and take that for the time it was received."""
-        if self._settings.realtime:
-            now_s = self._clock.mono_s()
-            wait_s = 0.0 if self._pace_offset_s is None else pts_s + self._pace_offset_s - now_s
-            if self._pace_offset_s is None or abs(wait_s) > PACE_LIMIT_S:
-                self._pace_offset_s = now_s - pts_s
-            elif wait_s > 0.0:
-                self._clock.sleep(wait_s)
-        return Arrival(self._clock.mono_s(), self._clock.utc())
