@@ -56,6 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"runs of each case after warm-up (default: {ROUNDS}, with --quick {QUICK_ROUNDS})",
     )
     parser.add_argument(
+        "--keyframes",
+        type=_at_least_one,
+        metavar="N",
+        default=0,
+        help="watch memory over so many keyframes of mixed sizes besides (600 shows any growth)",
+    )
+    parser.add_argument(
         "--threads", type=_at_least_one, help="CPU threads of every side (default: all cores)"
     )
 
@@ -84,6 +91,7 @@ def run(args: argparse.Namespace) -> int:
         build_plan(quick=args.quick, rounds=rounds),
         against_genai=args.against == "genai",
         threads=args.threads,
+        num_keyframes=args.keyframes,
         progress=lambda text: print(text, file=sys.stderr, flush=True),
     )
     tables = as_tables(bench)
