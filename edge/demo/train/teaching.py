@@ -1,0 +1,130 @@
+"""How the vision tower is taught: throw-away heads that must say what every token shows.
+
+Exact labels for each token and patch give thousands of answers for each picture, where a question
+gives one. Besides, the tower's tokens are drawn towards a fixed code of their labels, the symbols,
+in which the language model can be trained without pictures at the same time. Dropped at export.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 - torch's own habit
+from torch import Tensor, nn
+
+from edge.demo.train.dims import TEXT, VISION
+from edge.demo.train.labels import (
+    ALPHABET,
+    CHANNELS,
+    DOORS,
+    NUM_PATCH_CHANNELS,
+    NUM_SLOTS,
+    Labels,
+)
+from edge.demo.train.model import Sight
+from edge.demo.world import KINDS
+
+_WIDTH = TEXT["hidden_size"]
+_CODE = (_WIDTH - len(CHANNELS)) // NUM_SLOTS  # numbers that tell a slot's character
+SYMBOL_SEED = 1
+SYMBOL_WEIGHT = 0.3
+RARE = -3.0  # what the heads say at first: most channels are 0 in most places
+THERE = 0.4  # coverage from which a kind counts as there, for the score
+LETTER_WEIGHT = 6.0  # of a character against no character
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Labels of B pictures as tensors: (B, N, channels), (B, 4N, patch channels), (B, N, slots)."""
+
+    tokens: Tensor
+    patches: Tensor
+    letters: Tensor
+
+
+def stack_labels(labels: list[Labels]) -> Target:
+    """The labels of the pictures of a batch."""
+    return Target(
+        torch.from_numpy(np.stack([part.tokens for part in labels])),
+        torch.from_numpy(np.stack([part.patches for part in labels])),
+        torch.from_numpy(np.stack([part.letters for part in labels])),
+    )
+
+
+class Heads(nn.Module):  # type: ignore[misc] # torch is not read by mypy
+    """Linear heads on tokens and patches, and the code of symbols."""
+
+    channels: Tensor
+    characters: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.of_tokens = nn.Linear(_WIDTH, len(CHANNELS))
+        self.of_letters = nn.Linear(_WIDTH, NUM_SLOTS * (len(ALPHABET) + 1))
+        self.of_patches = nn.Linear(VISION["hidden_size"], NUM_PATCH_CHANNELS)
+        for head in (self.of_tokens, self.of_patches):
+            nn.init.constant_(head.bias, RARE)
+        rng = np.random.default_rng(SYMBOL_SEED)
+        basis, _ = np.linalg.qr(rng.normal(size=(_WIDTH, _WIDTH)))
+        codes = rng.normal(size=(len(ALPHABET) + 1, _CODE))
+        codes /= np.linalg.norm(codes, axis=1, keepdims=True)
+        codes[0] = 0
+        channels, rest = basis[: len(CHANNELS)], basis[len(CHANNELS) :]
+        slots = rest[: NUM_SLOTS * _CODE].reshape(NUM_SLOTS, _CODE, _WIDTH)
+        characters = np.einsum("kc,scw->skw", codes, slots)
+        self.register_buffer("channels", torch.from_numpy(channels).float())
+        self.register_buffer("characters", torch.from_numpy(characters).float())
+
+    def symbols(self, target: Target) -> Tensor:
+        """The code of labels, (B, N, H): what the language model may be shown for a picture."""
+        coded = target.tokens.to(self.channels.dtype) @ self.channels
+        for slot in range(NUM_SLOTS):
+            coded = coded + self.characters[slot][target.letters[..., slot]]
+        return coded
+
+
+def teach(heads: Heads, sight: Sight, target: Target) -> dict[str, Tensor]:
+    """The losses of what the tower made of a batch; the names are for the log."""
+    tokens = sight.tokens
+    said = heads.of_tokens(tokens).float()
+    by_channel = F.binary_cross_entropy_with_logits(said, target.tokens, reduction="none")
+    letters = heads.of_letters(tokens).float().view(-1, len(ALPHABET) + 1)
+    wanted = target.letters.reshape(-1)
+    weights = torch.where(wanted > 0, LETTER_WEIGHT, 0.1)
+    by_letter = F.cross_entropy(letters, wanted, reduction="none") * weights
+    patches = heads.of_patches(sight.patches).float()
+    by_patch = F.binary_cross_entropy_with_logits(patches, target.patches, reduction="none")
+    off = (tokens.float() - heads.symbols(target).float()).square()
+    return {
+        "tokens": by_channel.sum(-1).mean(),
+        "letters": by_letter.mean() * NUM_SLOTS,
+        "patches": by_patch.sum(-1).mean(),
+        "symbols": SYMBOL_WEIGHT * off.sum(-1).mean(),
+    }
+
+
+@torch.no_grad()  # type: ignore[untyped-decorator] # as above
+def score(heads: Heads, sight: Sight, target: Target) -> dict[str, tuple[float, float]]:
+    """How well the heads say what is asked later, as (right, asked): whether a picture holds each
+    kind, in which state the door is, and which characters are printed.
+    """
+    said = heads.of_tokens(sight.tokens).float()
+    found: dict[str, tuple[float, float]] = {}
+    for index, kind in enumerate(KINDS):
+        there = target.tokens[..., index].amax(1) > THERE
+        claimed = said[..., index].sigmoid().amax(1) > THERE
+        found[f"{kind} there"] = (float((claimed & there).sum()), float(there.sum()))
+        found[f"{kind} not"] = (float((~claimed & ~there).sum()), float((~there).sum()))
+    first = CHANNELS.index(f"door {DOORS[0]}")
+    columns = slice(first, first + len(DOORS))
+    state = target.tokens[..., columns].sum(1)
+    shown = state.amax(1) > 1.5
+    right = said[..., columns].sigmoid().sum(1).argmax(1) == state.argmax(1)
+    found["door"] = (float((right & shown).sum()), float(shown.sum()))
+    letters = heads.of_letters(sight.tokens).view(*target.letters.shape, len(ALPHABET) + 1)
+    printed = target.letters > 0
+    right = letters.argmax(-1) == target.letters
+    found["letters"] = (float((right & printed).sum()), float(printed.sum()))
+    return found
