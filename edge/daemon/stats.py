@@ -63,7 +63,6 @@ def capture_stats(facts: SourceFacts) -> CaptureStats:
     count = facts.counters
     return CaptureStats(
         codec=facts.codec,
-        hardware=facts.hardware,
         width=facts.width_px,
         height=facts.height_px,
         stream_fps=_rounded(facts.stream_fps),

@@ -34,7 +34,6 @@ def camera_plan(config: Config, name: str) -> CameraPlan:
             read_timeout_s=capture.read_timeout_s,
             fps=capture.fps,
             decode=capture.decode,
-            hwaccel=capture.hwaccel,
             realtime=capture.realtime,
             loop=capture.loop,
             options=tuple(sorted(capture.options.items())),

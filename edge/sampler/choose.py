@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 
 import cv2
+import numpy as np
 
 from edge.frames import Frame
 from edge.geometry import FULL, Box, union_of
@@ -55,26 +56,29 @@ class Candidate:
 
 def sharpness_of(view: View, boxes: tuple[Box, ...]) -> float:
     """Variance of the Laplacian inside the boxes' union; of the whole picture without boxes."""
-    height, width = view.luma.shape
+    height, width = view.shape
     x1, y1, x2, y2 = (union_of(boxes) or FULL).to_px(width, height)
-    _, deviation = cv2.meanStdDev(cv2.Laplacian(view.luma[y1:y2, x1:x2], cv2.CV_16S))
-    return float(deviation[0, 0]) ** 2
+    return float(np.var(cv2.Laplacian(view.soft[y1:y2, x1:x2], cv2.CV_32F)))
 
 
 def candidate(
     frame: Frame, view: View, regions: list[Region], tracks: list[Track]
 ) -> Candidate | None:
     """Rate a picture by what moves in it; None where there is nothing to see that moves."""
-    if not regions:
+    shown = [(r, t) for r, t in zip(regions, tracks, strict=True) if not r.is_vacated]
+    if not shown:
         return None
-    sharpness = sharpness_of(view, tuple(region.box for region in regions))
+    sharpness = sharpness_of(view, tuple(region.box for region, _ in shown))
     # Area by its root (twice as near is twice as good); sharpness by its fourth root, as it varies
     # by orders of magnitude.
     weight = sum(
-        region.area_px * (_CUT_BY_BORDER**2 if region.touches_border else 1.0) for region in regions
+        region.area_px * (_CUT_BY_BORDER**2 if region.touches_border else 1.0)
+        for region, _ in shown
     )
     value = math.sqrt(weight) * (1.0 + sharpness) ** 0.25
-    return Candidate(frame, view, tuple(regions), tuple(tracks), value, sharpness)
+    return Candidate(
+        frame, view, tuple(r for r, _ in shown), tuple(t for _, t in shown), value, sharpness
+    )
 
 
 @dataclass(slots=True)

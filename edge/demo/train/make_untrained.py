@@ -13,20 +13,12 @@ optimum-intel==2.2.0 installed with --no-deps (its torchvision requirement is no
 from __future__ import annotations
 
 import argparse
-import json
-import re
-import shutil
-import tempfile
 from pathlib import Path
-from typing import Any
 
-import nncf
-import openvino as ov
 import torch
-from optimum.exporters.openvino import main_export
-from optimum.intel import OVConfig
-from transformers import GenerationConfig, Qwen3VLConfig, Qwen3VLForConditionalGeneration
+from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
 
+from edge.demo.train.export import export_model
 from edge.demo.train.vocabulary import build_tokenizer
 
 SEED = 20250
@@ -71,33 +63,6 @@ VISION = {
     "patch_size": 16,
     "spatial_merge_size": 2,
     "temporal_patch_size": 2,
-}
-# The values of Qwen/Qwen3-VL-2B-Instruct; the export rewrites these files with others.
-PIXELS = {
-    "do_convert_rgb": True,
-    "do_normalize": True,
-    "do_rescale": True,
-    "do_resize": True,
-    "image_mean": [0.5, 0.5, 0.5],
-    "image_std": [0.5, 0.5, 0.5],
-    "merge_size": 2,
-    "patch_size": 16,
-    "processor_class": "Qwen3VLProcessor",
-    "resample": 3,
-    "rescale_factor": 1 / 255,
-    "temporal_patch_size": 2,
-}
-IMAGE = PIXELS | {
-    "image_processor_type": "Qwen2VLImageProcessorFast",
-    "size": {"longest_edge": 16777216, "shortest_edge": 65536},
-}
-VIDEO = PIXELS | {
-    "do_sample_frames": True,
-    "fps": 2,
-    "max_frames": 768,
-    "min_frames": 4,
-    "size": {"longest_edge": 25165824, "shortest_edge": 4096},
-    "video_processor_type": "Qwen3VLVideoProcessor",
 }
 EDGE_MODEL = {
     "name": "edge-demo-untrained",
@@ -146,74 +111,27 @@ def build_config(token_ids: dict[str, int]) -> Qwen3VLConfig:
     )
 
 
-def write_checkpoint(folder: Path) -> tuple[int, int]:
-    """Save the random checkpoint and its tokenizer; returns (parameters, tokens used)."""
-    tokenizer = build_tokenizer(NUM_VOCABULARY)
-    tokenizer.save_pretrained(folder)
-    (folder / "preprocessor_config.json").write_text(json.dumps(IMAGE))
-    (folder / "video_preprocessor_config.json").write_text(json.dumps(VIDEO))
-    token_ids = tokenizer.get_vocab()
+def build_model(token_ids: dict[str, int]) -> Qwen3VLForConditionalGeneration:
+    """The model with weights drawn from the seed."""
     torch.manual_seed(SEED)
-    model = Qwen3VLForConditionalGeneration(  # type: ignore[no-untyped-call] # as above
+    return Qwen3VLForConditionalGeneration(  # type: ignore[no-untyped-call] # as above
         build_config(token_ids)
     )
-    model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call] # as above
-        bos_token_id=token_ids["<|endoftext|>"],
-        eos_token_id=[token_ids["<|im_end|>"], token_ids["<|endoftext|>"]],
-        pad_token_id=token_ids["<|endoftext|>"],
-    )
-    model.save_pretrained(folder)
-    return sum(p.numel() for p in model.parameters()), len(token_ids)
-
-
-def compress_graphs(source: Path, dest: Path) -> None:
-    """Save every graph in `source` into `dest` with int8 weights, the rest in float16."""
-    core = ov.Core()
-    for xml in sorted(source.glob("openvino_*.xml")):
-        graph = core.read_model(xml)
-        small = nncf.compress_weights(graph, mode=nncf.CompressWeightsMode.INT8_ASYM)
-        ov.save_model(small, dest / xml.name, compress_to_fp16=True)
-        shorten_xml(dest / xml.name)
-
-
-def shorten_xml(path: Path) -> None:
-    """Drop the indentation of a graph file: a third of its size."""
-    path.write_text(re.sub(r"\n\t+", "\n", path.read_text()))
-
-
-def write_json(path: Path, values: dict[str, Any]) -> None:
-    """One setting a line, so that a change shows in a diff."""
-    path.write_text(json.dumps(values, indent=2) + "\n")
 
 
 def main() -> None:
-    """Make the model in a temporary folder, then put its files into DEST."""
+    """Make the model and put its files into DEST."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     bundled = Path(__file__).parents[1] / "model"
     parser.add_argument("dest", type=Path, nargs="?", default=bundled, metavar="DEST")
     dest: Path = parser.parse_args().dest
-    with tempfile.TemporaryDirectory() as scratch:
-        checkpoint, raw = Path(scratch, "checkpoint"), Path(scratch, "raw")
-        checkpoint.mkdir()
-        num_parameters, num_tokens = write_checkpoint(checkpoint)
-        main_export(
-            str(checkpoint),
-            str(raw),
-            task="image-text-to-text",
-            convert_tokenizer=False,
-            ov_config=OVConfig(dtype="fp32"),
-        )
-        shutil.rmtree(dest, ignore_errors=True)
-        dest.mkdir(parents=True)
-        compress_graphs(raw, dest)
-        for file in raw.iterdir():
-            if file.suffix in {".json", ".txt", ".jinja"}:
-                shutil.copyfile(file, dest / file.name)
-    write_json(dest / "preprocessor_config.json", IMAGE)
-    write_json(dest / "video_preprocessor_config.json", VIDEO)
-    write_json(dest / "edge_model.json", EDGE_MODEL | {"num_parameters": num_parameters})
+    tokenizer = build_tokenizer(NUM_VOCABULARY)
+    num_tokens = len(tokenizer.get_vocab())
+    model = build_model(tokenizer.get_vocab())
+    num_parameters = sum(p.numel() for p in model.parameters())
+    export_model(model, tokenizer, dest, EDGE_MODEL | {"num_parameters": num_parameters})
     card = CARD.format(
         layers=TEXT["num_hidden_layers"],
         hidden=TEXT["hidden_size"],
