@@ -199,6 +199,7 @@ class CaptureStats(_Document):
     """
 
     codec: str
+    hardware: str = Field(default="", description="what decodes it: vaapi, qsv; empty: software")
     width: int
     height: int
     stream_fps: float | None = Field(description="what the stream claims")

@@ -20,6 +20,7 @@ from edge.errors import AnalysisFailed
 from edge.questions import AnalysisRequest, Look, Question, text, yes_no
 from edge.vlm.engine import open_engine, open_tested_engine
 from edge.vlm.settings import EngineSettings
+from edge.vlm.trial import has_passed, remember_pass
 
 TEXT_CHARS = 80
 
@@ -42,7 +43,11 @@ class EngineSide:
         self.load_s = time.monotonic() - begun_s
         self._notes: tuple[str, ...] = ()
         try:
-            self._engine.self_test()
+            if has_passed(settings):
+                self._engine.warm_up()  # as a process that answers would
+            else:
+                self._engine.self_test()
+                remember_pass(settings)
         except AnalysisFailed as error:
             self._notes = (f"opened in its fallback: {error}",)
             self._engine = open_tested_engine(settings)

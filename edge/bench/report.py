@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge.bench.cases import DESCRIPTION_RULES, LIMIT_PX, LIMIT_RULES, Case, Plan
+from edge.bench.endurance import Watched
 from edge.bench.figures import Memory, Sample, Spread, Start
 from edge.bench.genai import DESCRIPTION_TOKENS
 from edge.bench.limit import Limit
@@ -46,6 +47,7 @@ class Bench:
     memory: Memory
     genai_start: Start | None = None
     genai_memory: Memory | None = None
+    watched: tuple[Watched, ...] = ()
     notes: tuple[str, ...] = ()
     load_at_end: float = 0.0
 
@@ -139,7 +141,10 @@ def as_tables(bench: Bench) -> tuple[Table, ...]:
     tables = [_facts(bench), _starts(bench), _verdicts(bench), _texts(bench)]
     if bench.measured.genai:
         tables.append(_against(bench))
-    return (*tables, _memory(bench), _limits(bench))
+    tables.append(_memory(bench))
+    if bench.watched:
+        tables.append(_endurance(bench))
+    return (*tables, _limits(bench))
 
 
 def as_document(bench: Bench) -> dict[str, Any]:
@@ -192,7 +197,10 @@ def as_document(bench: Bench) -> dict[str, Any]:
         ],
         "prefill_tokens_per_s": prefill_rate(ours),
         "decode_tokens_per_s": decode_rate(ours),
-        "memory": {"engine": dataclasses.asdict(bench.memory)},
+        "memory": {
+            "engine": dataclasses.asdict(bench.memory),
+            "over_keyframes": [dataclasses.asdict(watched) for watched in bench.watched],
+        },
         "limit": {**dataclasses.asdict(bench.limit), "total_s": bench.limit.total_s},
         "notes": list(bench.notes),
     }
@@ -242,7 +250,7 @@ def _starts(bench: Bench) -> Table:
         )
         for name, start in starts
     )
-    head = ("start", "process", "load", "self-test", "first answer", "sum")
+    head = ("start", "process", "load", "self-test or warm-up", "first answer", "sum")
     return Table("Start, seconds", head, rows, "cold: nothing compiled yet; warm: compiled models")
 
 
@@ -333,6 +341,21 @@ def _memory(bench: Bench) -> Table:
         (name, f"{m.anonymous_bytes / 1e6:,.0f}", f"{m.file_bytes / 1e6:,.0f}") for name, m in sides
     )
     return Table("Memory after all rounds, MB", ("process", "anonymous", "file pages"), rows)
+
+
+def _endurance(bench: Bench) -> Table:
+    first = bench.watched[0].memory.anonymous_bytes
+    rows = tuple(
+        (
+            str(watched.num_keyframes),
+            f"{watched.memory.anonymous_bytes / 1e6:,.0f}",
+            f"{(watched.memory.anonymous_bytes - first) / 1e6:+,.0f}",
+        )
+        for watched in bench.watched
+    )
+    head = ("keyframes", "anonymous", "since the first")
+    note = f"mixed sizes, each with {LIMIT_RULES} rules, some described; in a fresh process"
+    return Table("Memory over keyframes, MB", head, rows, note)
 
 
 def _limits(bench: Bench) -> Table:

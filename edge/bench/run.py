@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edge.bench.cases import LIMIT_PX, LIMIT_RULES, Case, Plan
 from edge.bench.child import SideOptions, SideProcess
+from edge.bench.endurance import watch_memory
 from edge.bench.genai import BACKENDS
 from edge.bench.limit import lower_limit
 from edge.bench.machine import read_machine, usable_cores
@@ -29,9 +30,13 @@ def run_bench(
     *,
     against_genai: bool,
     threads: int | None,
+    num_keyframes: int = 0,
     progress: Callable[[str], None],
 ) -> Bench:
-    """Measure; takes from seconds (demo model) to half an hour. Raises EdgeError."""
+    """Measure; takes from seconds (demo model) to half an hour. Raises EdgeError.
+
+    With `num_keyframes` above 1, memory is watched over so many keyframes besides.
+    """
     layout = load_layout(model_dir)
     machine = read_machine()
     progress("measuring the machine")
@@ -54,6 +59,11 @@ def run_bench(
             genai = stack.enter_context(SideProcess("genai", theirs))
             genai_start = genai.start(first)
         measured = run_rounds(plan, engine, genai, progress)
+        memory, notes = engine.memory(), engine.notes()
+        genai_memory = None if genai is None else genai.memory()
+        notes += () if genai is None else (*genai.notes(), tried)
+        stack.pop_all().close()  # one model in memory at a time
+        watched = watch_memory(options, num_keyframes, progress) if num_keyframes > 1 else ()
         return Bench(
             machine=machine,
             model=layout.info,
@@ -64,11 +74,12 @@ def run_bench(
             cold=cold,
             warm=warm,
             measured=measured,
-            memory=engine.memory(),
+            memory=memory,
+            watched=watched,
             genai_start=genai_start,
-            genai_memory=None if genai is None else genai.memory(),
+            genai_memory=genai_memory,
             load_at_end=os.getloadavg()[0],
-            notes=engine.notes() + (() if genai is None else (*genai.notes(), tried)),
+            notes=notes,
         )
 
 

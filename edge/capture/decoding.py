@@ -6,6 +6,7 @@ neither where packets come from nor which are left out on purpose. Used by `sour
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -17,14 +18,18 @@ from edge.capture.clock import Arrival
 from edge.capture.facts import Counters
 from edge.capture.faults import LIBRARY_ERRORS, fault
 from edge.capture.h264 import FrameNumbers
+from edge.capture.hardware import choose_decoder
 from edge.capture.main_stream import MainStream
 from edge.capture.opening import OpenStream, check_size
+from edge.capture.pacing import Pace
 from edge.capture.packets import Received, VideoPacket
 from edge.capture.picture import LumaScaler, read_rgb, upright_size_px
 from edge.capture.settings import SourceSettings
 from edge.capture.timeline import DelayLine, FrameGrid, Placed, Timeline
 from edge.errors import PictureError, SourceUnsupported
 from edge.frames import Frame, Image, Luma
+
+log = logging.getLogger(__name__)
 
 DEFAULT_FPS = 25.0  # where the stream does not say
 INTRA_ONLY_CODECS = frozenset({"mjpeg"})
@@ -48,6 +53,7 @@ class Look:
 class Decoding:
     """Decodes one stream, over every break of it.
 
+    `codec` is what is decoded, as `h264`, and `hardware` by what ("" for software).
     `main` gives the frames' pictures, if this is the small stream of two. `pace` waits until a
     recording's frame at `pts_s` is due and says when that was; None for live streams, whose frames
     bear the time their packet was received.
@@ -58,7 +64,7 @@ class Decoding:
         settings: SourceSettings,
         stream: OpenStream,
         count: Counters,
-        pace: Callable[[float], Arrival] | None,
+        pace: Pace | None,
         main: MainStream | None = None,
     ) -> None:
         self._main = main
@@ -79,11 +85,6 @@ class Decoding:
         self._take_stream(stream)
         self.size_px = (self._decoder.width, self._decoder.height)
 
-    @property
-    def codec(self) -> str:
-        """The decoder's name, as `h264`."""
-        return str(self._decoder.codec.name)
-
     def follow(self, stream: OpenStream, mono_s: float) -> None:
         """Go on with another stream, as a looped recording opened again; its time goes on."""
         self._take_stream(stream)
@@ -92,8 +93,11 @@ class Decoding:
 
     def _take_stream(self, stream: OpenStream) -> None:
         self._stream = stream
-        self._decoder = stream.video.codec_context
-        is_h264 = self._decoder.codec.name == "h264"
+        software = stream.video.codec_context
+        chosen = choose_decoder(self._settings, software)
+        self._decoder, self.hardware = chosen.context, chosen.hardware
+        self.codec = str(software.codec.name)
+        is_h264 = self.codec == "h264"
         self._frame_numbers = FrameNumbers(self._decoder.extradata) if is_h264 else None
         self._shown = None
 
@@ -117,7 +121,7 @@ class Decoding:
             self._count.lost += 1
             self.break_off(arrival.mono_s)
         placed = None
-        if self._decoder.codec.name in INTRA_ONLY_CODECS:
+        if self.codec in INTRA_ONLY_CODECS:
             # Such pictures do not need each other: those off the grid are not decoded.
             if self._is_shown(arrival):
                 self._shown = None
@@ -157,6 +161,7 @@ class Decoding:
             pictures = [*self._decoder.decode(packet), *self._decoder.decode(None)]
         except LIBRARY_ERRORS:
             pictures = []
+            self._give_up_hardware()
         self.restart()
         if len(pictures) != 1 or pictures[0].is_corrupt or not _is_iframe(pictures[0]):
             return None
@@ -199,6 +204,17 @@ class Decoding:
 
     # Decoding
 
+    def _give_up_hardware(self) -> None:
+        """A device that fails once, as at a profile it does not know, is not tried again."""
+        if self.hardware:
+            log.warning(
+                "%s: decoding by %s failed; going on in software",
+                self._settings.camera,
+                self.hardware,
+            )
+            self._decoder, self.hardware = self._stream.video.codec_context, ""
+            self.restart()
+
     def _decode(
         self, packet: VideoPacket | None, placed: Placed | None, arrival: Arrival
     ) -> Iterator[Frame]:
@@ -209,6 +225,7 @@ class Decoding:
         except LIBRARY_ERRORS:
             self._count.corrupt += 1
             self.break_off(arrival.mono_s)
+            self._give_up_hardware()
             return
         if pictures and self._held_packets > DEEPEST_REORDER:
             self.break_off(arrival.mono_s)
@@ -304,7 +321,7 @@ class Decoding:
     ) -> Frame:
         received_mono_s = arrival.mono_s
         if self._pace is not None:
-            arrival = self._pace(pts_s)
+            arrival = self._pace.wait(pts_s)
         width_px, height_px = upright_size_px(picture)
         self._count.handed_on += 1
         return Frame(

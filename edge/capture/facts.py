@@ -58,15 +58,17 @@ class MainFacts:
 class SourceFacts:
     """A snapshot of what is known of an open source.
 
-    The size is the native one, before rotation; (0, 0) as long as a live stream has not told it.
-    `stream_fps` is what the stream claims, `gop_frames` and `gop_s` how far apart its I-frames are;
-    None where unknown. `decode` is what is decoded now: all pictures, or I-frames alone (`idle`: as
-    long as all is quiet); `reason` says why an `auto` camera cannot rest, else "". `main` is the
-    stream beside this one, if there are two.
+    `hardware` is what decodes it, "" for software. The size is the native one, before rotation;
+    (0, 0) as long as a live stream has not told it. `stream_fps` is what the stream claims,
+    `gop_frames` and `gop_s` how far apart its I-frames are; None where unknown. `decode` is what is
+    decoded now: all pictures, or I-frames alone (`idle`: as long as all is quiet); `reason` says
+    why an `auto` camera cannot rest, else "". `main` is the stream beside this one, if there are
+    two.
     """
 
     kind: Kind | Literal["demo"]
     codec: str
+    hardware: str
     width_px: int
     height_px: int
     stream_fps: float | None

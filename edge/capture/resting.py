@@ -61,8 +61,13 @@ class Resting:
 
     # While every picture is decoded
 
-    def note(self, *, quiet: bool, now_s: float) -> None:
-        """Whether all is quiet at stream time `now_s`."""
+    def note(self, received: Received, *, quiet: bool) -> None:
+        """Whether all is quiet as this packet comes; then its size is learned as usual."""
+        now_s = received.time_s
+        if received.packet.is_keyframe:
+            self._hint.restart(now_s)
+        elif quiet:
+            self._hint.is_raised(received.packet.size, now_s)
         if not quiet:
             self._quiet_since_s = None
             self._rest_after_s = REST_AFTER_S

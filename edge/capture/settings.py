@@ -36,6 +36,7 @@ class SourceSettings:
     read_timeout_s: float = 10.0
     fps: float = 5.0
     decode: Decode = "auto"
+    hwaccel: Hwaccel = "off"
     realtime: bool = True
     loop: bool = False
     options: tuple[tuple[str, str], ...] = field(default=(), repr=False)

@@ -19,6 +19,7 @@ from edge.capture.gop import GopMeter
 from edge.capture.kinds import plan_open
 from edge.capture.main_stream import MainStream
 from edge.capture.opening import close_quietly, open_stream
+from edge.capture.pacing import Pace
 from edge.capture.packets import PacketReader, Received
 from edge.capture.resting import Resting
 from edge.capture.settings import SourceSettings
@@ -27,7 +28,6 @@ from edge.errors import SourceBroken, SourceEnded, SourceUnsupported
 from edge.frames import Frame
 
 UNDECODED_LIMIT_S = 60.0  # cameras with "smart" codecs send an I-frame every 20 s or less
-PACE_LIMIT_S = 5.0  # a recording's pause is not waited for, a slow reader is not chased
 
 
 class FrameSource(Protocol):
@@ -67,8 +67,7 @@ class Source:
         self._plan = plan_open(settings)
         self._stream = stream = open_stream(settings, self._plan)
         self._count = Counters()
-        self._pace_offset_s: float | None = None
-        pace = self._pace if stream.recorded else None
+        pace = Pace(clock, realtime=settings.realtime) if stream.recorded else None
         self._main = MainStream(settings, clock) if settings.main_url else None
         self._decoding = Decoding(settings, stream, self._count, pace, self._main)
         self._resting = Resting(settings.decode)
@@ -82,6 +81,7 @@ class Source:
         return SourceFacts(
             kind=self._plan.kind,
             codec=self._decoding.codec,
+            hardware=self._decoding.hardware,
             width_px=width_px,
             height_px=height_px,
             stream_fps=self._stream.fps,
@@ -166,7 +166,7 @@ class Source:
         if resting.is_resting:
             yield from self._rest(received)
             return
-        resting.note(quiet=self._watcher.is_quiet(), now_s=now_s)
+        resting.note(received, quiet=self._watcher.is_quiet())
         if is_iframe and not is_hole and resting.may_begin(now_s, self._gop.seconds):
             yield from self._decoding.drain(received.arrival)
             resting.begin()
@@ -209,20 +209,9 @@ class Source:
         self._count.wakes += 1
         for received in self._resting.end(now_s):
             yield from self._decoding.frames_of(received)
-            self._resting.note(quiet=self._watcher.is_quiet(), now_s=now_s)
+            self._resting.note(received, quiet=self._watcher.is_quiet())
 
     def _leave_out(self, num_pictures: int) -> None:
         self._count.seen += num_pictures
         self._count.dropped += num_pictures
         self._count.left_out += num_pictures
-
-    def _pace(self, pts_s: float) -> Arrival:
-        """Wait until a recording's frame is due, and take that for the time it was received."""
-        if self._settings.realtime:
-            now_s = self._clock.mono_s()
-            wait_s = 0.0 if self._pace_offset_s is None else pts_s + self._pace_offset_s - now_s
-            if self._pace_offset_s is None or abs(wait_s) > PACE_LIMIT_S:
-                self._pace_offset_s = now_s - pts_s
-            elif wait_s > 0.0:
-                self._clock.sleep(wait_s)
-        return Arrival(self._clock.mono_s(), self._clock.utc())

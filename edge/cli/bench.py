@@ -3,6 +3,7 @@
     edge bench --model demo --quick
     edge bench --model /var/lib/edge/models/MODEL --against genai --picture bench.png
     edge bench --json > bench.json
+    edge bench --capture porch.mp4
 
 Prints the machine, how long starting takes, a table of rules and picture sizes, text, memory, and
 how near all that is to what the machine's memory and 8-bit arithmetic allow. Medians with
@@ -18,12 +19,12 @@ import json
 import sys
 from pathlib import Path
 
-from edge.errors import ModelMissing, PictureError
+from edge.errors import ModelMissing, PictureError, SourceUnreachable
 from edge.hub.places import DEFAULT_MODEL, find_model
 
 NAME = "bench"
 HELP = "measure the engine on this machine"
-ROUNDS, QUICK_ROUNDS = 10, 2
+ROUNDS, QUICK_ROUNDS, CAPTURE_ROUNDS = 10, 2, 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("genai",),
         help="also run openvino-genai's VLMPipeline on the same model (extra `[bench]`)",
     )
+    parser.add_argument(
+        "--capture",
+        type=Path,
+        metavar="CLIP",
+        help="measure instead what reading this clip costs, beside ffmpeg and full decoding",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="also draw the report as PNG")
     parser.add_argument("--quick", action="store_true", help="fewer sizes, rules and rounds")
@@ -49,12 +56,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"runs of each case after warm-up (default: {ROUNDS}, with --quick {QUICK_ROUNDS})",
     )
     parser.add_argument(
+        "--keyframes",
+        type=_at_least_one,
+        metavar="N",
+        default=0,
+        help="watch memory over so many keyframes of mixed sizes besides (600 shows any growth)",
+    )
+    parser.add_argument(
         "--threads", type=_at_least_one, help="CPU threads of every side (default: all cores)"
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print."""
+    if args.capture is not None:
+        return _run_capture(args)
     model_dir = find_model(args.model)
     if args.against == "genai" and importlib.util.find_spec("openvino_genai") is None:
         raise ModelMissing(
@@ -75,6 +91,7 @@ def run(args: argparse.Namespace) -> int:
         build_plan(quick=args.quick, rounds=rounds),
         against_genai=args.against == "genai",
         threads=args.threads,
+        num_keyframes=args.keyframes,
         progress=lambda text: print(text, file=sys.stderr, flush=True),
     )
     tables = as_tables(bench)
@@ -87,6 +104,23 @@ def run(args: argparse.Namespace) -> int:
 
         write_picture(tables, f"edge bench: {bench.model.name}, {bench.machine.cpu}", args.picture)
         print(f"picture: {args.picture}", file=sys.stderr)
+    return 0
+
+
+def _run_capture(args: argparse.Namespace) -> int:
+    from edge.bench.capture import as_document, as_tables, run_capture_bench
+    from edge.bench.tables import as_text
+
+    if not args.capture.is_file():
+        raise SourceUnreachable(f"{args.capture}: no such file")
+    rounds = args.rounds or CAPTURE_ROUNDS
+    bench = run_capture_bench(
+        args.capture, rounds, lambda text: print(text, file=sys.stderr, flush=True)
+    )
+    if args.json:
+        print(json.dumps(as_document(bench), ensure_ascii=False))
+    else:
+        print(as_text(as_tables(bench)))
     return 0
 
 

@@ -151,6 +151,10 @@ class CaptureConfig(Block):
         "auto"
     )
     """auto decodes I-frames alone while all is quiet; all: every picture; iframes: no others."""
+    hwaccel: Annotated[
+        Literal["off", "auto", "vaapi", "qsv"], one_of(("off", "auto", "vaapi", "qsv"))
+    ] = "off"
+    """Decode by the graphics unit; where that fails, in software."""
     loop: bool = False
     """A file begins again at its end."""
     realtime: bool = True

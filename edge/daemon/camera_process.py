@@ -36,8 +36,7 @@ from edge.daemon.openers import openers_for
 from edge.daemon.plans import CameraPlan
 from edge.frames import Frame, Luma
 from edge.logs import set_log_level, start_logging
-from edge.sampler.glance import Glance
-from edge.sampler.sampler import Sampler
+from edge.sampler.attention import Attention
 
 log = logging.getLogger(__name__)
 
@@ -68,8 +67,7 @@ class _CameraLoop:
         self._plan = plan
         self._commands: deque[tuple[float, object]] = deque()  # when each came
         self._stop = threading.Event()
-        self._sampler = Sampler(plan.sampler)
-        self._glance = Glance(plan.sampler)
+        self._attention = Attention(plan.sampler)
         self._source: FrameSource | None = None
         self._frames = 0
         self._beat_mono_s = float("-inf")
@@ -103,7 +101,7 @@ class _CameraLoop:
             self._frames += 1
             self._step(frame)
             self._beat()
-        for keyframe in self._sampler.flush():
+        for keyframe in self._attention.sampler.flush():
             self._pipe.send(KeyframeTaken(keyframe))
         self._tell_motion(moving=False)
 
@@ -112,11 +110,11 @@ class _CameraLoop:
     def is_quiet(self) -> bool:
         """Whether I-frames will do: nothing goes on, and nobody has asked for a picture."""
         self._beat()
-        return self._sampler.is_quiet and not self._commands and not self._stop.is_set()
+        return self._attention.is_quiet() and not self._commands and not self._stop.is_set()
 
     def is_changed(self, luma: Luma) -> bool:
         """Whether this I-frame is another picture than the one before it."""
-        return self._glance.is_changed(luma)
+        return self._attention.is_changed(luma)
 
     def _take_source(self, source: FrameSource) -> None:
         self._source = source
@@ -125,11 +123,11 @@ class _CameraLoop:
 
     def _step(self, frame: Frame) -> None:
         self._obey(frame)
-        for keyframe in self._sampler.step(frame):
+        for keyframe in self._attention.sampler.step(frame):
             self._pipe.send(KeyframeTaken(keyframe))
-        self._tell_motion(moving=self._sampler.is_moving)
-        if self._sampler.tamper != self._tamper:
-            self._tamper = self._sampler.tamper
+        self._tell_motion(moving=self._attention.sampler.is_moving)
+        if self._attention.sampler.tamper != self._tamper:
+            self._tamper = self._attention.sampler.tamper
             self._pipe.send(CameraStatus("frozen" if self._tamper == "frozen" else "online"))
 
     def _obey(self, frame: Frame) -> None:
@@ -140,10 +138,12 @@ class _CameraLoop:
             self._commands.popleft()
             match command:
                 case TakeKeyframe(token):
-                    self._pipe.send(KeyframeTaken(self._sampler.take(frame, "command"), token))
+                    self._pipe.send(
+                        KeyframeTaken(self._attention.sampler.take(frame, "command"), token)
+                    )
                 case SetSensitivity(sensitivity):
                     changed = replace(self._plan.sampler, sensitivity=sensitivity)
-                    self._sampler, self._glance = Sampler(changed), Glance(changed)
+                    self._attention = Attention(changed)
 
     def _tell_motion(self, *, moving: bool) -> None:
         if moving != self._moving:

@@ -63,6 +63,7 @@ def capture_stats(facts: SourceFacts) -> CaptureStats:
     count = facts.counters
     return CaptureStats(
         codec=facts.codec,
+        hardware=facts.hardware,
         width=facts.width_px,
         height=facts.height_px,
         stream_fps=_rounded(facts.stream_fps),

@@ -34,6 +34,7 @@ def camera_plan(config: Config, name: str) -> CameraPlan:
             read_timeout_s=capture.read_timeout_s,
             fps=capture.fps,
             decode=capture.decode,
+            hwaccel=capture.hwaccel,
             realtime=capture.realtime,
             loop=capture.loop,
             options=tuple(sorted(capture.options.items())),

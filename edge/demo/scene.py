@@ -100,6 +100,7 @@ class DemoSource:
         return SourceFacts(
             kind="demo",
             codec="none",
+            hardware="",
             width_px=plan.width_px,
             height_px=plan.height_px,
             stream_fps=plan.fps,

@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass
 
 import cv2
-import numpy as np
 
 from edge.frames import Frame
 from edge.geometry import FULL, Box, union_of
@@ -56,29 +55,26 @@ class Candidate:
 
 def sharpness_of(view: View, boxes: tuple[Box, ...]) -> float:
     """Variance of the Laplacian inside the boxes' union; of the whole picture without boxes."""
-    height, width = view.shape
+    height, width = view.luma.shape
     x1, y1, x2, y2 = (union_of(boxes) or FULL).to_px(width, height)
-    return float(np.var(cv2.Laplacian(view.soft[y1:y2, x1:x2], cv2.CV_32F)))
+    _, deviation = cv2.meanStdDev(cv2.Laplacian(view.luma[y1:y2, x1:x2], cv2.CV_16S))
+    return float(deviation[0, 0]) ** 2
 
 
 def candidate(
     frame: Frame, view: View, regions: list[Region], tracks: list[Track]
 ) -> Candidate | None:
     """Rate a picture by what moves in it; None where there is nothing to see that moves."""
-    shown = [(r, t) for r, t in zip(regions, tracks, strict=True) if not r.is_vacated]
-    if not shown:
+    if not regions:
         return None
-    sharpness = sharpness_of(view, tuple(region.box for region, _ in shown))
+    sharpness = sharpness_of(view, tuple(region.box for region in regions))
     # Area by its root (twice as near is twice as good); sharpness by its fourth root, as it varies
     # by orders of magnitude.
     weight = sum(
-        region.area_px * (_CUT_BY_BORDER**2 if region.touches_border else 1.0)
-        for region, _ in shown
+        region.area_px * (_CUT_BY_BORDER**2 if region.touches_border else 1.0) for region in regions
     )
     value = math.sqrt(weight) * (1.0 + sharpness) ** 0.25
-    return Candidate(
-        frame, view, tuple(r for r, _ in shown), tuple(t for _, t in shown), value, sharpness
-    )
+    return Candidate(frame, view, tuple(regions), tuple(tracks), value, sharpness)
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from edge.sampler.settings import SamplerSettings
 
 _BLOCK_PX = 8  # 2.5 % of the picture's width: a small far thing fills most of one
 _FLOOR = 3.0  # grey levels of a block's mean, at medium sensitivity
-_NOISES = 5.0
+_NOISES = 7.0  # mean deviations; 5.6 sigma of normal noise: 1 picture in 50,000, over all blocks
 _LEARN = 0.1  # per picture
 _ALL_LOOKED_AT = 0.5  # of a block must be looked at
 
@@ -46,7 +46,9 @@ class Glance:
         noise = self._noise if self._noise is not None else np.zeros_like(blocks)
         signed = blocks - last
         difference = np.abs(signed - np.median(signed))
-        limit = np.maximum(self._floor, np.float32(_NOISES) * noise)
+        # A block's own noise is a rough estimate; below what is common it is not believed.
+        limit = np.maximum(noise, np.median(noise)) * np.float32(_NOISES)
+        np.maximum(limit, self._floor, out=limit)
         looked_at = _block_means(self._look.mask(luma.shape).astype(np.float32)) >= _ALL_LOOKED_AT
         # One strange picture must not hide the next: it counts as little more than the limit.
         self._noise = noise + np.float32(_LEARN) * (np.minimum(difference, 1.5 * limit) - noise)

@@ -9,25 +9,35 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
+from edge.geometry import Box
 from edge.sampler.light import LightFit, fit_light
 from edge.sampler.look import LookArea, Mask
 from edge.sampler.noise import NoiseModel
 from edge.sampler.regions import Change, Region, find_regions, is_only_light
 from edge.sampler.settings import SamplerSettings
-from edge.sampler.view import BLANK_ENERGY, KEPT_EDGES, View, edge_agreement
+from edge.sampler.shake import measure_shift, shifted
+from edge.sampler.unrest import Unrest
+from edge.sampler.view import BLANK_ENERGY, KEPT_EDGES, Field, View, edge_agreement
 
 _LAG_S = 0.4  # long enough for a walker 20 px high to leave his outline, short against exposure
 _NOISE_SIGMAS = 4.5  # 7e-6 of normal noise lies above: 0.4 pixels of 57,600
 _BACKGROUND_S = 5.0  # time constant of the background where nothing moves
-_ABSORB_S = 30.0  # ... where something stands that was not there: a patch of sun, a parked car
+_ABSORB_S = 2.0  # ... where it looks different but nothing moves: a lamp, a patch of sun
+_KEEP_S = 30.0  # ... the same during a movement: what was put down is to be told at its end
+_BLURRED = 1.0  # what the working picture leaves of the contrast of a thing 3 % of the width
 _REFERENCE_WIDTH_PX = 320  # contour_area is given for this width
+_SHAKEN = 0.02  # of the picture changed: look whether the camera shakes
+_STEADIED = 0.6  # share of the changed pixels that may remain once a shake is taken out
+_UNFITTED = 0.15  # share of the picture that a change of light leaves changed when it is no gain
+_RESTLESS_SHARE = 0.3  # of a region's box
 
 _SETTLE_S = 0.6  # exposure control rings after a jump; blind meanwhile
+_LIGHT_STEP = 4.0  # grey levels within the lag: what remains of it is not the scene's own
 _RAMP_STEP = 10.0  # grey levels within the lag: light is moving, residuals are doubtful
 
 
@@ -47,6 +57,8 @@ class MotionDetector:
         self._settings = settings
         self._look = look
         self._noise = NoiseModel()
+        self._unrest = Unrest()
+        self._absorb_s = _ABSORB_S
         self._recent: deque[View] = deque()
         self._background: View | None = None
         self._blind_until_s = -math.inf
@@ -64,13 +76,14 @@ class MotionDetector:
 
     def compare(self, view: View, reference: View) -> Change:
         """What differs between two views, light and noise taken out. Learns nothing."""
-        fit = fit_light(view, reference, self._look)
-        return self._changed(view, reference, fit)
+        return self._steadied(view, reference, fit_light(view, reference, self._look))
 
     def differing(self, view: View, reference: View) -> list[Region]:
         """Regions that differ between two views, largest first."""
         change = self.compare(view, reference)
-        found = find_regions(change.mask, change.mask, change.mask, self._min_area_px(view))
+        found = find_regions(
+            change.mask, change.mask, change.mask, change.difference, self._min_area_px(view)
+        )
         return [r for r in found if not is_only_light(r, view, reference, change)]
 
     def changes_since_background(self, view: View) -> list[Region]:
@@ -79,8 +92,16 @@ class MotionDetector:
             return []
         return self.differing(view, self._background)
 
-    def step(self, view: View) -> Motion:
-        """Motion in the next picture."""
+    def unlearn(self, box: Box) -> None:
+        """What moved here lately was a thing on its way, not the scene itself."""
+        self._unrest.unlearn(box)
+
+    def step(self, view: View, things: tuple[Box, ...] = (), *, is_moving: bool = False) -> Motion:
+        """Motion in the next picture; `things` are known to be on their way.
+
+        `is_moving` tells that a movement is going on, whose traces are to be kept apart.
+        """
+        self._absorb_s = _KEEP_S if is_moving else _ABSORB_S
         if not self._recent:
             self._recent.append(view)
             self._background = view
@@ -88,32 +109,42 @@ class MotionDetector:
         previous = self._recent[-1]
         reference = self._lagged(view.pts_s)
         fit = fit_light(view, reference, self._look)
-        change = self._changed(view, reference, fit)
-        if self._is_light_jump(view, reference):
+        change = self._steadied(view, reference, fit)
+        if self._is_light_jump(view, reference, change):
             self.rebaseline()
             self._recent.append(view)
             self._background = view
             self._blind_until_s = view.pts_s + _SETTLE_S
             return Motion([], 0.0, is_light=True)
         self._remember(view)
-        self._noise.learn(change.difference, view.pts_s - previous.pts_s)
+        elapsed_s = view.pts_s - previous.pts_s
+        self._noise.learn(change.difference, elapsed_s)
         if view.pts_s < self._blind_until_s:
             self._background = view
             return Motion([], 0.0, is_light=True)
         regions = self._regions(view, reference, change)
+        if fit.step < _LIGHT_STEP:
+            self._unrest.learn(change.signed, change.limit, elapsed_s, things)
         share = cv2.countNonZero(change.mask) / self._look.num_px(view.shape)
         return Motion(regions, share if regions else 0.0, is_light=False)
 
     def _regions(self, view: View, reference: View, change: Change) -> list[Region]:
         background = self._background if self._background is not None else reference
-        fit = fit_light(view, background, self._look)
-        since = self._changed(view, background, fit)
-        both = change.mask | since.mask
         min_area_px = self._min_area_px(view)
+        fit = fit_light(view, background, self._look)
+        since = self._steadied(view, background, fit)
+        both = change.mask | since.mask
         regions: list[Region] = []
         if cv2.countNonZero(change.mask) * 2 >= min_area_px:
-            found = find_regions(both, change.mask, since.mask, min_area_px)
-            regions = [r for r in found if not is_only_light(r, view, reference, change)]
+            strength = np.where(since.mask, since.difference, change.difference)
+            found = find_regions(both, change.mask, since.mask, strength, min_area_px)
+            regions = [
+                region
+                for region in found
+                if not is_only_light(region, view, reference, change)
+                or not is_only_light(region, view, background, since)
+            ]
+            regions = self._with_unrest(regions, view.shape)
         moving = change.mask.copy()
         for region in regions:  # a large plain thing moves at its outline only
             x1, y1, x2, y2 = region.box.to_px(view.shape[1], view.shape[0])
@@ -126,29 +157,62 @@ class MotionDetector:
     ) -> None:
         elapsed_s = view.pts_s - self._recent[-2].pts_s if len(self._recent) > 1 else 0.0
         quick = np.float32(1 - math.exp(-elapsed_s / _BACKGROUND_S))
-        slow = np.float32(1 - math.exp(-elapsed_s / _ABSORB_S))
-        around = np.ones((9, 9), np.uint8)
+        slow = np.float32(1 - math.exp(-elapsed_s / self._absorb_s))
+        around = np.ones((5, 5), np.uint8)
         rate = np.where(cv2.dilate(since.mask, around), slow, quick)
         rate *= cv2.dilate(moving, around) == 0
         learned = fit.applied_to(background.soft)
         learned += since.signed * rate
-        self._background = View(learned, view.pts_s)
+        self._background = View(learned, view.pts_s, view.luma)
 
-    def _changed(self, view: View, reference: View, fit: LightFit) -> Change:
-        signed = view.soft - fit.applied_to(reference.soft)
+    def _with_unrest(self, regions: list[Region], shape: tuple[int, int]) -> list[Region]:
+        """The regions, marked where the scene moves by itself or is not yet known."""
+        if not self._unrest.is_warm:
+            return [replace(region, is_restless=True) for region in regions]
+        restless = self._unrest.restless
+        if restless is None:
+            return regions
+        marked = []
+        for region in regions:
+            x1, y1, x2, y2 = region.box.to_px(shape[1], shape[0])
+            share = float(restless[y1:y2, x1:x2].mean())
+            marked.append(replace(region, is_restless=share >= _RESTLESS_SHARE))
+        return marked
+
+    def _steadied(self, view: View, reference: View, fit: LightFit) -> Change:
+        """The change since the reference, without what a shaken camera makes of it."""
+        lit = fit.applied_to(reference.soft)
+        change = self._changed(view, lit, fit)
+        num_changed = cv2.countNonZero(change.mask)
+        if num_changed < _SHAKEN * change.mask.size:
+            return change
+        shift = measure_shift(view, reference, fit.gain, fit.offset)
+        if shift == (0.0, 0.0):
+            return change
+        steady = self._changed(view, fit.applied_to(shifted(reference, shift)), fit)
+        return steady if cv2.countNonZero(steady.mask) < _STEADIED * num_changed else change
+
+    def _changed(self, view: View, lit: Field, fit: LightFit) -> Change:
+        signed = view.soft - lit
         difference = np.abs(signed)
         limit = self._noise.sigma(difference)
         factor = self._settings.strictness
         limit *= np.float32(_NOISE_SIGMAS * min(max(factor, 0.8), 2.0))
-        floor = self._settings.threshold * factor
+        floor = _BLURRED * self._settings.threshold * factor * view.contrast
         if fit.step > _RAMP_STEP:
             floor *= min(2.0, fit.step / _RAMP_STEP)
         np.maximum(limit, np.float32(floor), out=limit)
         mask = (difference > limit).astype(np.uint8)
+        restless = self._unrest.restless
+        if restless is not None:
+            unusual = self._unrest.exceeds(signed, limit)
+            mask = np.where(restless, unusual, mask)
         mask &= self._look.mask(view.shape)
         return Change(difference, signed, limit, mask, fit.gain)
 
-    def _is_light_jump(self, view: View, reference: View) -> bool:
+    def _is_light_jump(self, view: View, reference: View, change: Change) -> bool:
+        if cv2.countNonZero(change.mask) < _UNFITTED * change.mask.size:
+            return False  # gain and offset account for it, and what is left can be looked at
         raw = cv2.absdiff(view.coarse, reference.coarse)
         shape = (raw.shape[0], raw.shape[1])
         changed = np.count_nonzero((raw > self._settings.threshold) * self._look.mask(shape))
@@ -169,4 +233,4 @@ class MotionDetector:
 
     def _min_area_px(self, view: View) -> int:
         scale = (view.shape[1] / _REFERENCE_WIDTH_PX) ** 2
-        return max(6, round(self._settings.contour_area * self._settings.strictness * scale))
+        return max(4, round(self._settings.contour_area * self._settings.strictness * scale))

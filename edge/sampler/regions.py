@@ -14,8 +14,8 @@ from edge.geometry import Box
 from edge.sampler.look import Mask
 from edge.sampler.view import Field, View
 
-_DENSE_PX, _DENSE_SHARE = 5, 0.3  # lone pixels are noise: 30 % of the 5x5 around must have changed
-_JOIN_PX = 7  # parts of one thing lie closer than this
+_DENSE_PX, _DENSE_SHARE = 3, 0.34  # lone pixels are noise: 4 of the 3x3 around must have changed
+_JOIN_PX = 5  # parts of one thing lie closer than this
 _MAX_REGIONS = 16
 
 # A region is only light when its texture survived (correlation) or when nothing in it has an edge.
@@ -29,9 +29,11 @@ class Region:
 
     box: Box
     area_px: int
+    area_frac: float
     moved_px: int  # of them, changed against the recent past
     touches_border: bool
     is_vacated: bool  # something has just left it: it moves, but there is nothing to see
+    is_restless: bool = False  # where the scene moves by itself, or is not yet known
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +47,15 @@ class Change:
     gain: float
 
 
-def find_regions(changed: Mask, moving: Mask, unusual: Mask, min_area_px: int) -> list[Region]:
+def find_regions(
+    changed: Mask, moving: Mask, unusual: Mask, strength: Field, min_area_px: int
+) -> list[Region]:
     """Regions of `changed` that hold enough of `moving`, largest first, 16 at most.
 
     `unusual` marks what differs from the quiet background: a region's box covers that part of it,
     and a region without any is where something has just been (`is_vacated`). `moving` and
-    `unusual` must be parts of `changed`; `min_area_px` is in pixels of this picture.
+    `unusual` must be parts of `changed`; `strength` is how much each pixel differs, and tells the
+    edge of a thing from the blur around it; `min_area_px` is in pixels of this picture.
     """
     density = cv2.blur(changed * np.uint8(100), (_DENSE_PX, _DENSE_PX))
     core = changed & (density >= 100 * _DENSE_SHARE)
@@ -77,21 +82,43 @@ def find_regions(changed: Mask, moving: Mask, unusual: Mask, min_area_px: int) -
         num_present = cv2.countNonZero(present)
         is_vacated = num_present * 4 < area_px
         shown = inside if is_vacated else present
-        regions.append(_region(shown, left, top, changed.shape, moved_px, is_vacated=is_vacated))
+        box = _tight_box(shown, strength[part])
+        area = cv2.countNonZero(shown)
+        regions.append(_region(box, (left, top), changed.shape, area, moved_px, is_vacated))
     return sorted(regions, key=lambda region: -region.area_px)[:_MAX_REGIONS]
 
 
+def _tight_box(inside: Mask, strength: Field) -> tuple[int, int, int, int]:
+    """Sides of the region in its part of the picture, its outermost pixels left out if faint.
+
+    The blur carries a thing's edge one pixel outwards, at less than half of the thing's strength.
+    """
+    x, y, width, height = cv2.boundingRect(inside)
+    firm = inside & (strength * 2 > strength[inside > 0].max())
+    firm_x, firm_y, firm_width, firm_height = cv2.boundingRect(firm)
+    return (
+        min(firm_x, x + 1),
+        min(firm_y, y + 1),
+        max(firm_x + firm_width, x + width - 1),
+        max(firm_y + firm_height, y + height - 1),
+    )
+
+
 def _region(
-    inside: Mask, left: int, top: int, shape: tuple[int, ...], moved_px: int, *, is_vacated: bool
+    sides: tuple[int, int, int, int],
+    origin: tuple[int, int],
+    shape: tuple[int, ...],
+    area_px: int,
+    moved_px: int,
+    is_vacated: bool,
 ) -> Region:
     height, width = shape[0], shape[1]
-    x, y, span_x, span_y = cv2.boundingRect(inside)
-    x1, y1 = left + x, top + y
-    x2, y2 = x1 + span_x, y1 + span_y
+    x1, x2 = (origin[0] + side for side in sides[::2])
+    y1, y2 = (origin[1] + side for side in sides[1::2])
     # Two pixels are as good as touching: the blur and the density test thin the outline.
     touches = x1 <= 2 or y1 <= 2 or x2 >= width - 2 or y2 >= height - 2
     box = Box(x1 / width, y1 / height, x2 / width, y2 / height)
-    return Region(box, cv2.countNonZero(inside), moved_px, touches, is_vacated)
+    return Region(box, area_px, area_px / (width * height), moved_px, touches, is_vacated)
 
 
 def is_only_light(region: Region, view: View, reference: View, change: Change) -> bool:
@@ -109,7 +136,9 @@ def is_only_light(region: Region, view: View, reference: View, change: Change) -
     now, then = view.texture[part][changed], reference.texture[part][changed]
     limit = change.limit[part][changed]
     edged = np.abs(now - np.float32(change.gain) * then) * 2 > limit
-    if np.count_nonzero(edged) < _MIN_EDGED_SHARE * edged.size:
+    num_edged = np.count_nonzero(edged)
+    # A large plain thing has few edges for its size, but one along a side of it at least.
+    if num_edged < min(_MIN_EDGED_SHARE * edged.size, max(x2 - x1, y2 - y1) / 2):
         return True
     power = float(np.dot(now, now)) * float(np.dot(then, then))
     noise = float(np.mean(limit)) ** 2 / 16 * now.size  # limits are 4 deviations or more

@@ -155,7 +155,7 @@ class Sampler:
             if cut is not None:
                 return chosen + self._change_scene(cut, view)
         if self._settings.motion:
-            motion = self._motion.step(view)
+            motion = self._motion.step(view, self._movement.things, is_moving=self.is_moving)
             chosen += self._follow(frame, view, motion)
         return chosen
 
@@ -185,9 +185,12 @@ class Sampler:
             self._quiet.clear()
             return pending
         movement = self._movement
-        tracks = movement.step(motion.regions, now_s)
+        present = [region for region in motion.regions if not region.is_vacated]
+        tracks = movement.step(present, now_s)
+        for track in movement.travellers:
+            self._motion.unlearn(track.path or track.box)
         self._motion_score = 0.0
-        seen = candidate(frame, view, motion.regions, tracks)
+        seen = candidate(frame, view, present, tracks)
         if seen is not None:
             self._motion_score = _score(seen.area_frac)
         if movement.has_ended:
@@ -236,7 +239,9 @@ class Sampler:
         if window is None or window.best is None:
             return []
         best = window.best
-        if self._signatures.repeats_any(best.view, best.boxes, self._motion):
+        if not self._is_news(best) and self._signatures.repeats_any(
+            best.view, best.boxes, self._motion
+        ):
             self._pacing.note_repeated(best)
             return []
         self._pacing.note_chosen(best)
@@ -244,6 +249,14 @@ class Sampler:
         self._signatures.add(best.view, at_rest=False)
         score = _score(best.area_frac)
         return [self._keyframe(best.frame, best.view, "motion", score, "peak", best.boxes)]
+
+    def _is_news(self, best: Candidate) -> bool:
+        """Whether something is seen that has come or set off since the last peak."""
+        return any(
+            self._pacing.is_untold(track)
+            and (track.has_travelled or not self._signatures.stirs(region.box))
+            for region, track in zip(best.regions, best.tracks, strict=True)
+        )
 
     def _come_to_rest(self, frame: Frame, view: View) -> list[Keyframe]:
         chosen = self._close_window()

@@ -62,6 +62,10 @@ class Signatures:
         """Whether the boxes look as in the last keyframe."""
         return bool(self._shown) and self._is_same(view, self._shown[-1].view, boxes, motion)
 
+    def stirs(self, box: Box) -> bool:
+        """Whether it lies in something that has come to rest here."""
+        return any(_covers(thing, box, _INSIDE) for thing in self._present)
+
     @property
     def last_at_rest(self) -> bool:
         """Whether the last keyframe showed a scene at rest."""

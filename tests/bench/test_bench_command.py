@@ -38,7 +38,8 @@ def test_quick_bench_reports_and_draws(tmp_path, capsys):
 
 
 def test_json_is_one_document(capsys):
-    assert main(["bench", "--model", "demo", "--quick", "--rounds", "1", "--json"]) == 0
+    words = ["bench", "--model", "demo", "--quick", "--rounds", "1", "--keyframes", "3", "--json"]
+    assert main(words) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["schema"] == "edge.bench/1"
     assert document["model"]["untrained"] is True
@@ -53,6 +54,9 @@ def test_json_is_one_document(capsys):
     assert document["limit"]["total_s"] > 0
     assert all(d["written_tokens"] > 5 for d in document["descriptions"]), "no pace to go by"
     assert document["memory"]["engine"]["anonymous_bytes"] > 1e7
+    watched = document["memory"]["over_keyframes"]
+    assert [w["num_keyframes"] for w in watched] == [1, 3]
+    assert all(w["memory"]["anonymous_bytes"] > 1e7 for w in watched)
     follow_ups = {f["kind"]: f for f in document["follow_ups"]}
     assert follow_ups.keys() == {"follow_up", "follow_up_text"}
     assert all(f["total_s"]["median"] > 0 for f in follow_ups.values())

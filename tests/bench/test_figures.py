@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge.bench.cases import LIMIT_PX, LIMIT_RULES, RULES, Case, build_plan
+from edge.bench.endurance import mixed_keyframe
 from edge.bench.figures import Memory, Sample, Spread, read_memory
 from edge.bench.genai import build_prompt, grammar
 from edge.bench.limit import lower_limit
@@ -131,3 +132,12 @@ def test_tables_line_up():
     assert lines[0] == "T"
     assert lines[1].index("bb") == lines[3].index("2") == lines[4].index("4")
     assert lines[5] == "  (n)"
+
+
+def test_mixed_keyframes_are_the_same_every_time_and_mixed():
+    cases = [mixed_keyframe(index) for index in range(600)]
+    assert cases == [mixed_keyframe(index) for index in range(600)]
+    assert len({case.size for case in cases}) > 40
+    assert sum(case.size == "640x352" for case in cases) > 50
+    assert sum(case.kind == "describe" for case in cases) == 12
+    assert all(cases[n - 1].kind == "verdict" for n in (100, 600))

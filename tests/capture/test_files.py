@@ -1,6 +1,8 @@
 """Recordings: pacing, loops, bad timestamps, size changes, damage, and files that are no video."""
 
+import gc
 import time
+import weakref
 from collections.abc import Iterator
 from datetime import UTC
 from itertools import islice, pairwise
@@ -373,3 +375,18 @@ def test_closing_twice_is_harmless(h264_clip: Path) -> None:
     source = open_source(fast(h264_clip))
     source.close()
     source.close()
+
+
+def test_a_closed_source_goes_at_once(h264_clip: Path) -> None:
+    """Without waiting for the garbage collector: each one holds a decoder's pictures."""
+    source = open_source(fast(h264_clip))
+    frames = source.frames()
+    next(frames)
+    source.close()
+    gone = weakref.ref(source)
+    gc.disable()
+    try:
+        del source, frames
+        assert gone() is None
+    finally:
+        gc.enable()

@@ -26,7 +26,7 @@ SIZE = (160, 96)
 CLOCK_PIPELINE = (
     "( videotestsrc is-live=true pattern=ball animation-mode=wall-time motion=hsweep"
     " ! video/x-raw,format=I420,width={width},height={height},framerate=25/1"
-    " ! x264enc tune=zerolatency key-int-max=50 speed-preset=ultrafast"
+    " ! openh264enc gop-size=50 complexity=low bitrate=2000000"
     " ! h264parse ! rtph264pay name=pay0 pt=96 config-interval=1 )"
 )
 

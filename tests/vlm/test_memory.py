@@ -8,9 +8,10 @@ import sys
 import numpy as np
 import pytest
 
+from edge.questions import AnalysisRequest, Look, yes_no
 from edge.vlm import runner as runner_module
 from edge.vlm.engine import open_engine
-from edge.vlm.runner import HEAD_KEPT, TRIM_EVERY
+from edge.vlm.runner import HEAD_KEPT
 from edge.vlm.settings import EngineSettings
 
 # 60 pictures' sizes and 60 lengths of text, after one of each; prints the bytes added.
@@ -86,9 +87,11 @@ def test_a_head_that_is_wanted_stays(runner):
     assert runner.has_head
 
 
-def test_freed_memory_is_returned_now_and_then(runner, monkeypatch):
+def test_freed_memory_is_returned_after_each_analysis(demo_dir, noise, monkeypatch):
     trimmed = []
     monkeypatch.setattr(runner_module, "trim_heap", lambda: trimmed.append(1))
-    for _ in range(3 * TRIM_EVERY):
-        assert not runner.release()
+    request = AnalysisRequest("1", noise(96, 96), None, (Look((), (yes_no("1", "A cat?"),)),))
+    with open_engine(EngineSettings(demo_dir)) as engine:
+        for _ in range(3):
+            engine.analyze(request)
     assert len(trimmed) == 3

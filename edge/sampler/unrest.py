@@ -1,0 +1,110 @@
+"""What moves by itself: leaves, water, rain, a screen, a flag; learned cell by cell.
+
+Keeps, for cells of 4x4 pixels, how strong the changes usually get while no thing is on its way
+there. In a restless cell single pixels say nothing; a change of its mean brightness that is larger
+than usual still does, so that a person in front of a hedge is seen. Knows no objects.
+"""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.geometry import Box
+from edge.sampler.view import Field
+
+_CELL_PX = 4
+_MEAN_PX = 5  # leaves that change places leave the mean of 5x5 pixels much as it was
+_RISE_S = 2.5
+_RISE_WARM_S = 0.5  # in the first seconds, when nothing is known
+_WARM_S = 3.0
+_FALL_S = 30.0  # a gust every minute is news, one every 15 s is not
+_RESTLESS = 0.45  # of the limit, root mean square over a cell
+_CLIP = 2.0  # of the limit; one thing passing must not teach as much as a minute of wind
+_CLIP_MEAN = 4.0
+_MARGIN = 2.0  # above the usual, in restless cells
+
+
+class Unrest:
+    """Usual strength of the changes in each cell, in units of the limit they are held against."""
+
+    def __init__(self) -> None:
+        self._shape = (0, 0)
+        self._begin((0, 0))
+
+    def _begin(self, shape: tuple[int, int]) -> None:
+        self._shape = shape
+        size = max(1, shape[0] // _CELL_PX), max(1, shape[1] // _CELL_PX)
+        self._fine: Field = np.zeros(size, np.float32)  # root mean square of single pixels
+        self._mean: Field = np.zeros(size, np.float32)  # of local means
+        self._restless: NDArray[np.uint8] | None = None
+        self._seen_s = 0.0
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether a few seconds have been seen."""
+        return self._seen_s >= _WARM_S
+
+    @property
+    def restless(self) -> NDArray[np.uint8] | None:
+        """(h, w) uint8, 1 where it moves by itself; None if it does so nowhere."""
+        return self._restless
+
+    def exceeds(self, signed: Field, limit: Field) -> NDArray[np.uint8]:
+        """(h, w) uint8: 1 where the local mean changed by more than it usually does."""
+        mean = np.abs(cv2.blur(signed, (_MEAN_PX, _MEAN_PX)))
+        height, width = self._shape
+        spread = cv2.dilate(self._mean, np.ones((3, 3), np.uint8))
+        usual = cv2.resize(spread, (width, height), interpolation=cv2.INTER_LINEAR)
+        factor = np.maximum(1, np.float32(_MARGIN) * usual)
+        return np.asarray(mean > limit * factor, np.uint8)
+
+    def learn(self, signed: Field, limit: Field, elapsed_s: float, things: tuple[Box, ...]) -> None:
+        """Take in the changes of one more picture; nothing is learned where things are."""
+        if self._shape != signed.shape:
+            self._begin((signed.shape[0], signed.shape[1]))
+        self._seen_s += elapsed_s
+        cells = self._fine.shape[1], self._fine.shape[0]
+        ratio: Field = np.minimum(np.abs(signed / limit), np.float32(_CLIP))
+        power = cv2.resize(ratio * ratio, cells, interpolation=cv2.INTER_AREA)
+        fine = np.asarray(np.sqrt(power), np.float32)
+        rise = 1 - math.exp(-elapsed_s / (_RISE_S if self.is_warm else _RISE_WARM_S))
+        fall = math.exp(-elapsed_s / _FALL_S)
+        is_calm = float(fine.max()) < _RESTLESS and float(self._mean.max()) < _RESTLESS
+        learning = np.full(fine.shape, rise, np.float32)
+        for box in things:
+            x1, y1, x2, y2 = box.expanded(0.02).to_px(*cells)
+            learning[y1:y2, x1:x2] = 0
+        _follow(self._fine, fine, learning, fall)
+        self._restless = self._restless_px()
+        if is_calm:
+            self._mean *= np.float32(fall)
+            return
+        means = np.abs(cv2.blur(signed, (_MEAN_PX, _MEAN_PX))) / limit
+        clipped = np.minimum(means, np.float32(_CLIP_MEAN))
+        mean = cv2.resize(clipped, cells, interpolation=cv2.INTER_AREA)
+        _follow(self._mean, np.asarray(mean, np.float32), learning, fall)
+
+    def _restless_px(self) -> NDArray[np.uint8] | None:
+        if float(self._fine.max()) <= _RESTLESS:
+            return None
+        spread = cv2.dilate(self._fine, np.ones((3, 3), np.uint8))
+        height, width = self._shape
+        cells = (spread > _RESTLESS).astype(np.uint8)
+        full = cv2.resize(cells, (width, height), interpolation=cv2.INTER_NEAREST)
+        return np.asarray(full, np.uint8)
+
+    def unlearn(self, box: Box) -> None:
+        """What was learned here lately was a thing on its way."""
+        x1, y1, x2, y2 = box.expanded(0.02).to_px(self._fine.shape[1], self._fine.shape[0])
+        self._fine[y1:y2, x1:x2] *= np.float32(0.3)
+        self._mean[y1:y2, x1:x2] *= np.float32(0.3)
+
+
+def _follow(level: Field, seen: Field, learning: Field, fall: float) -> None:
+    """Rise towards what is seen, fall by the factor `fall`; in place."""
+    level *= np.float32(fall)
+    level += learning * np.maximum(seen - level, 0)
