@@ -157,6 +157,7 @@ def _private_texts(filled: FilledTree) -> tuple[str, ...]:
     mqtt = filled.values.get("mqtt")
     if isinstance(mqtt, dict):
         texts.add(str(mqtt.get("password") or ""))
+    texts |= _http_tokens(filled.values.get("http"))
     pending: list[Any] = [filled.values.get("cameras")]
     while pending:
         value = pending.pop()
@@ -165,3 +166,13 @@ def _private_texts(filled: FilledTree) -> tuple[str, ...]:
         elif isinstance(value, dict | list):
             pending += value.values() if isinstance(value, dict) else value
     return tuple(sorted(text for text in texts if len(text) >= MIN_SECRET_CHARS))
+
+
+def _http_tokens(http: object) -> set[str]:
+    if not isinstance(http, dict):
+        return set()
+    tokens = http.get("tokens")
+    named = tokens.values() if isinstance(tokens, dict) else ()
+    return {str(http.get("token") or "")} | {
+        str(one.get("token") or "") for one in named if isinstance(one, dict)
+    }

@@ -1,6 +1,6 @@
 """Config: the whole file as checked, frozen values.
 
-The blocks live beside this file: `services.py` (broker, model, disk, log), `picture.py` (capture,
+The blocks live beside this file: `services.py` (broker, model, disk, log), `http.py`, `picture.py` (capture,
 motion, snapshots), `camera.py`, `rule.py`. How a file is read is `load.py`'s business; names that
 refer to each other are checked in `references.py`.
 """
@@ -13,6 +13,7 @@ from pydantic import Field
 
 from edge.config.block import Block, Name, TopicLevel, overlaid
 from edge.config.camera import CameraConfig
+from edge.config.http import HttpConfig
 from edge.config.picture import CaptureConfig, MotionConfig, SnapshotConfig, SnapshotStoreConfig
 from edge.config.rule import RuleConfig
 from edge.config.services import LogConfig, MqttConfig, StoreConfig, VlmConfig, default_node
@@ -32,6 +33,8 @@ class Config(Block):
     """The model."""
     store: StoreConfig = StoreConfig()
     """The disk."""
+    http: HttpConfig = HttpConfig()
+    """What is served over HTTP."""
     log: LogConfig = LogConfig()
     """The log."""
     capture: CaptureConfig = CaptureConfig()

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from edge.errors import StoreError
 from edge.findings import Finding
+from edge.store.archive import Archive
 from edge.store.connections import Connections
 from edge.store.opening import FolderLock
 from edge.store.outbox import OutboxMessage, OutboxRow, OutboxTotals
@@ -80,6 +81,10 @@ class Store:
             self._connections.close()
         finally:
             self._lock.close()
+
+    def open_archive(self) -> Archive:
+        """For searching, by a connection of its own; close it before the store."""
+        return Archive(self.settings.folder / DATABASE_NAME, self.snapshots)
 
     def next_seq(self, camera: str) -> int:
         """The number that the camera's next finding message must carry; the first is 1."""

@@ -26,7 +26,11 @@ _log = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_MS = 2000  # only another program can hold the file: a backup, someone's shell
 _WAL_LIMIT_BYTES = 4 << 20  # what the log keeps on disk after a checkpoint; 1000 pages, as filled
-_DEFINITIONS = "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL"
+# The search index's own tables are SQLite's business: another version may define them otherwise.
+_DEFINITIONS = (
+    "SELECT name, sql FROM sqlite_schema"
+    " WHERE sql IS NOT NULL AND substr(name, 1, 14) <> 'findings_text_'"
+)
 _SIDE_FILES = ("", "-wal", "-shm", "-journal")
 # these speak of the surroundings; any other error on reading means that the file itself is bad
 _NOT_THE_FILES_FAULT = frozenset(
@@ -108,12 +112,24 @@ def open_database(path: Path, now: float) -> sqlite3.Connection:
         try:
             _configure(connection, path)
             before, after = migrate(connection, MIGRATIONS)
+            _mend_search(connection, path)
         except BaseException:
             connection.close()
             raise
     if 0 < before < after:
         _log.info("%s: brought from version %d to %d", path, before, after)
     return connection
+
+
+def _mend_search(connection: sqlite3.Connection, path: Path) -> None:
+    """Make the search index anew if it is damaged: nothing could be recorded with it."""
+    try:
+        connection.execute("INSERT INTO findings_text (findings_text) VALUES ('integrity-check')")
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
+            raise
+        _log.error("%s: the search index is damaged (%s); it is made anew", path, error)
+        connection.execute("INSERT INTO findings_text (findings_text) VALUES ('rebuild')")
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
