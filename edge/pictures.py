@@ -85,6 +85,13 @@ def encode_png(image: Image) -> bytes:
     return file.getvalue()
 
 
+def encode_jpeg(image: Image, quality: int = 85) -> bytes:
+    """A picture (H, W, 3) uint8 RGB as a JPEG file of a quality 1..100."""
+    file = io.BytesIO()
+    PilImage.fromarray(image).save(file, "JPEG", quality=quality)
+    return file.getvalue()
+
+
 def save_png(image: Image, path: Path) -> None:
     """Write a picture (H, W, 3) uint8 RGB as a PNG file; raises PictureError if that fails."""
     try:

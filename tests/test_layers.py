@@ -25,6 +25,10 @@ OWNERS = {
     "llguidance": {"vlm", "grammar"},
     "paho": {"mqtt", "cli"},  # `edge watch` is a client of its own
     "fastapi": {"web"},
+    "starlette": {"web"},
+    "uvicorn": {"web"},
+    "h11": {"web"},
+    "prometheus_client": {"web"},
     "yaml": {"config"},
     "PIL": {"pictures", "bench"},  # `edge bench --picture` draws tables
     "sqlite3": {"store"},

@@ -115,7 +115,9 @@ class HttpConfig(Block):
     @model_validator(mode="after")
     def _check_tokens(self) -> Self:
         faults = []
-        given = {("token",): self.token} if self.token.get_secret_value() else {}
+        given: dict[tuple[str, ...], SecretStr] = {}
+        if self.token.get_secret_value():
+            given["token",] = self.token
         given |= {("tokens", name, "token"): one.token for name, one in self.tokens.items()}
         for at, token in given.items():
             text = token.get_secret_value()

@@ -1,7 +1,7 @@
 """Config: the whole file as checked, frozen values.
 
-The blocks live beside this file: `services.py` (broker, model, disk, log), `http.py`, `picture.py` (capture,
-motion, snapshots), `camera.py`, `rule.py`. How a file is read is `load.py`'s business; names that
+The blocks live beside this file: `services.py` (broker, model, disk, log), `http.py`,
+`picture.py` (capture, motion, snapshots), `camera.py`, `rule.py`. How a file is read is `load.py`'s business; names that
 refer to each other are checked in `references.py`.
 """
 

@@ -5,7 +5,10 @@ States are the present truth and may be lost and repeated; findings go through t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+from pydantic import BaseModel
 
 from edge.daemon.messages import CameraWord
 from edge.findings import CaptureStats, Info, RuleAttributes, Stats
@@ -24,20 +27,29 @@ _PUBLISHED: dict[CameraWord, str] = {
 }
 
 
-class Announcer:
-    """Writes states to their topics; the publisher sends them when they change or reconnects."""
+Told = Callable[[Literal["camera", "motion", "rule"], BaseModel | dict[str, object]], None]
 
-    def __init__(self, publisher: Publisher) -> None:
+
+class Announcer:
+    """Writes states to their topics; the publisher sends them when they change or reconnects.
+
+    `told` gets those that change at any moment, too.
+    """
+
+    def __init__(self, publisher: Publisher, told: Told = lambda _kind, _document: None) -> None:
         self._publisher = publisher
         self._topics = publisher.topics
+        self._told = told
 
     def camera(self, camera: str, word: CameraWord) -> None:
         """Whether the camera delivers pictures."""
         self._say(self._topics.camera_status(camera), _PUBLISHED[word])
+        self._told("camera", {"camera": camera, "state": word})
 
     def motion(self, camera: str, *, moving: bool) -> None:
         """Whether something moves in the camera's picture."""
         self._say(self._topics.motion(camera), "ON" if moving else "OFF")
+        self._told("motion", {"camera": camera, "moving": moving})
 
     def rule(self, attributes: RuleAttributes) -> None:
         """A rule's state at one camera; an unknown state is published as attributes only."""
@@ -45,6 +57,7 @@ class Announcer:
         if attributes.state != "unknown":
             self._say(self._topics.rule(camera, rule), attributes.state.upper())
         self._say(self._topics.rule_attributes(camera, rule), attributes.model_dump_json())
+        self._told("rule", attributes)
 
     def settings(self, camera: str, *, enabled: bool, sensitivity: float) -> None:
         """What can be set over MQTT, as it is now. Sensitivity is published as 1..100."""

@@ -7,6 +7,7 @@ come in by the `Door`. Every turn that comes in here ends in exactly one `on_end
 from __future__ import annotations
 
 import queue
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge.conversation import Listener, Piece, Turn, TurnResult
@@ -16,6 +17,8 @@ from edge.daemon.jobs import TurnJob
 from edge.daemon.messages import CancelTurn, CloseSession
 from edge.daemon.scheduler import MAX_USER_JOBS, Scheduler
 from edge.errors import AnalysisFailed, EdgeError, QuestionError, SessionGone, TooBusy, Withdrawn
+from edge.frames import Image
+from edge.present import Present
 
 PICTURE_S = 10.0  # a whole frame takes 4.5 s on an N100; text's deadline does not count it
 
@@ -42,6 +45,21 @@ class CloseOrder:
     session: str
 
 
+@dataclass(frozen=True, slots=True)
+class LookOrder:
+    """Tell what the box is doing now."""
+
+    reply: Callable[[Present], None]
+
+
+@dataclass(frozen=True, slots=True)
+class TakeOrder:
+    """Take a picture with a camera; None is told if it gives none."""
+
+    camera: str
+    reply: Callable[[Image | None], None]
+
+
 Order = TurnOrder | CancelOrder | CloseOrder
 
 
@@ -63,7 +81,15 @@ class Door:
         """Forget a session; unknown ones are ignored."""
         self._put(CloseOrder(session))
 
-    def _put(self, order: Order) -> None:
+    def look(self, reply: Callable[[Present], None]) -> None:
+        """Have `reply` called in the main thread with what the box is doing now."""
+        self._put(LookOrder(reply))
+
+    def take(self, camera: str, reply: Callable[[Image | None], None]) -> None:
+        """Have a camera take a picture; `reply` is called in the main thread within 10 s or so."""
+        self._put(TakeOrder(camera, reply))
+
+    def _put(self, order: Order | LookOrder | TakeOrder) -> None:
         try:
             self._inbox.put_nowait(order)
         except queue.Full:

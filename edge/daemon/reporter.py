@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from edge.errors import StoreError
 from edge.findings import (
@@ -45,6 +45,7 @@ class Reporter:
         self._open: dict[str, Finding] = {}
         self._unwritten: deque[Finding] = deque()
         self._disk_refuses = False
+        self.on_written: Callable[[Finding], None] = lambda _: None
 
     def speak_through(self, publisher: Publisher, node: str) -> None:
         """Use another publisher and node name from now on."""
@@ -116,6 +117,7 @@ class Reporter:
                 self._disk_refuses = True
                 return
             self._unwritten.popleft()
+            self.on_written(written)
             if self._disk_refuses:
                 log.warning("the store works again; %d findings were lost so far", self.dropped)
                 self._disk_refuses = False

@@ -5,7 +5,8 @@
         every quarter of a second: check the children, the queue, the rules, the disk
 
 It computes nothing itself and must never block: pictures are looked at in the cameras' processes
-and the analyzer's, JPEGs are written by the disk thread, the broker is the publisher's threads'.
+and the analyzer's, JPEGs are written by the disk thread, the broker is the publisher's threads',
+HTTP has a thread that comes in by the door.
 
 | queue         | bound                    | when full                                             |
 |---------------|--------------------------|-------------------------------------------------------|
@@ -23,6 +24,7 @@ import os
 import queue
 import signal
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -35,12 +37,21 @@ from edge.daemon.announcer import Announcer
 from edge.daemon.cameras import Cameras
 from edge.daemon.child import Child, ChildGone, FromChild, Inbox, kill_all_children
 from edge.daemon.commands import Commands
-from edge.daemon.conversations import CancelOrder, CloseOrder, Door, TurnOrder
+from edge.daemon.conversations import (
+    CancelOrder,
+    CloseOrder,
+    Door,
+    LookOrder,
+    TakeOrder,
+    TurnOrder,
+)
 from edge.daemon.disk import DiskThread
+from edge.daemon.http_host import HttpHost
 from edge.daemon.introduction import announce_discovery, announce_info
 from edge.daemon.messages import EngineReady
 from edge.daemon.notify import Notifier, watchdog_interval_s
 from edge.daemon.plans import AnalyzerPlan, analyzer_body
+from edge.daemon.present import build_present
 from edge.daemon.reporter import Reporter
 from edge.daemon.reuse import Recent
 from edge.daemon.rule_keeper import RuleKeeper
@@ -57,6 +68,7 @@ from edge.hub.places import find_model
 from edge.logs import hide_in_log, set_log_level
 from edge.mqtt.commands import Command
 from edge.mqtt.publisher import Publisher
+from edge.present import Present
 from edge.store.database import Store
 
 log = logging.getLogger(__name__)
@@ -86,8 +98,10 @@ class Daemon:
         self._reload_wanted = False
         self._slow_mono_s = self._stats_mono_s = self._fed_mono_s = float("-inf")
         self.publisher = self._build_publisher()
-        self._announcer = Announcer(self.publisher)
+        self._http = HttpHost(self.door, store)
+        self._announcer = Announcer(self.publisher, self._http.tell)
         self._reporter = Reporter(self._config.node, store, self.publisher)
+        self._reporter.on_written = partial(self._http.tell, "finding")
         self._disk = DiskThread(store)
         self._rules = RuleKeeper(self._config, store, self._announcer)
         self._analyst = Analyst(
@@ -140,6 +154,7 @@ class Daemon:
         self._cameras.apply(self._config)
         self.publisher.start()
         self._announce_all()
+        self._http.apply(self._config)
         self._tick(time.monotonic())
         self._notifier.ready(self._status())
         log.info("ready: %s", self._status())
@@ -153,6 +168,7 @@ class Daemon:
             self._analyst.stop(list(self._cameras.hosts))
         finally:
             self._end_children()
+        self._http.stop()
         if lost := self._reporter.flush_all(DISK_END_S):
             log.error("%d messages about findings could not be written and are lost", lost)
         self._rules.save()
@@ -221,6 +237,12 @@ class Daemon:
                 self._cameras.gone(name, generation, exitcode, now)
             case TurnOrder() | CancelOrder() | CloseOrder():
                 self._analyst.obey(message)
+            case LookOrder(reply):
+                self._tell_present(reply)
+            case TakeOrder(camera, give):
+                self._cameras.take(
+                    camera, now, lambda taken: give(None if taken is None else taken.image)
+                )
             case _:
                 self._commands.carry_out(message, now)
 
@@ -242,6 +264,7 @@ class Daemon:
             self._stats_mono_s = now
             self._announce_stats()
             self._disk.clear_old()
+            self._http.check()
         self._feed_watchdog(now)
 
     def _feed_watchdog(self, now: float) -> None:
@@ -292,6 +315,7 @@ class Daemon:
         self._analyst.recent = Recent(new.vlm.reuse_s)
         self._cameras.apply(new)
         self._announce_all()
+        self._http.apply(new)
 
     def _save_last_good(self) -> None:
         try:
@@ -303,7 +327,7 @@ class Daemon:
         """Speak to another broker or with another name from now on; may block for seconds."""
         self.publisher.stop(BROKER_CHANGE_S)
         self.publisher = self._build_publisher()
-        self._announcer = Announcer(self.publisher)
+        self._announcer = Announcer(self.publisher, self._http.tell)
         self._cameras.announcer = self._rules.announcer = self._announcer
         self._commands.publisher = self.publisher
         self._reporter.speak_through(self.publisher, self._config.node)
@@ -353,6 +377,15 @@ class Daemon:
             outbox=outbox_stats(self._store.outbox_stats(), self.publisher.stats()),
             rss_mb=resident_mb(pids),
         )
+
+    def _tell_present(self, reply: Callable[[Present], None]) -> None:
+        try:
+            stats = self.stats()
+        except StoreError as error:
+            log.error("what the box is doing cannot be told: %s", error)
+            return
+        model = self._analyst.host.info
+        reply(build_present(self._config, stats, self._cameras.hosts, self._rules.book, model))
 
     def _status(self) -> str:
         online = sum(h.status.state == "online" for h in self._cameras.hosts.values())

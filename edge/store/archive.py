@@ -121,8 +121,8 @@ def _conditions(query: FindingQuery) -> tuple[list[str], list[object]]:
     if query.rule is not None:
         listed.append(
             (
-                "EXISTS (SELECT 1 FROM finding_rules AS r"
-                " WHERE r.rule = ? AND r.number = findings.number)",
+                "EXISTS (SELECT 1 FROM finding_rules AS r "
+                 "WHERE r.rule = ? AND r.number = findings.number)",
                 [query.rule],
             )
         )

@@ -1,0 +1,62 @@
+"""Present: what the box is doing at this moment, as told to those who look at it from outside.
+
+The daemon builds it in its main thread; whoever shows it may keep it in another. Plain values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from edge.findings import RuleAttributes, Stats, VerdictWord
+from edge.geometry import Box, Polygon
+from edge.questions import Answer, ModelInfo, Question
+
+
+@dataclass(frozen=True, slots=True)
+class CameraNow:
+    """What is set for a camera and seen by it; its figures are in `Stats.cameras`."""
+
+    name: str
+    enabled: bool
+    moving: bool
+    sensitivity: float  # 0..1
+    zones: Mapping[str, Polygon]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What an answer says about a rule. `answer` is the model's at the rule's calibration."""
+
+    verdict: VerdictWord
+    probability: float
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class RuleNow:
+    """A rule and its state on each of its cameras.
+
+    `regions` is the part of the picture that it looks at, by camera; None where it looks wherever
+    something moved. `judge` may be called in any thread.
+    """
+
+    name: str
+    question: Question
+    severity: int
+    schedule: str
+    zones: tuple[str, ...]
+    regions: Mapping[str, Box | None]
+    states: tuple[RuleAttributes, ...]
+    judge: Callable[[Answer], Judgement]
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """Everything at one moment; `model` is None while none is loaded."""
+
+    stats: Stats
+    version: str
+    model: ModelInfo | None
+    cameras: tuple[CameraNow, ...]
+    rules: tuple[RuleNow, ...]

@@ -1,0 +1,73 @@
+"""Access: who may call which route, and with what kind of body. A route that is not here is closed.
+
+The gate reads it before anything else runs; a test holds it against the application's routes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+Need = Literal["nobody", "viewer", "admin"]  # what a caller must be at least
+
+FORM = ("multipart/form-data",)
+JSON = ("application/json",)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a route needs. `bodies` are the content types it takes; without any it takes no body."""
+
+    method: str
+    path: str  # with {parameters}, as the application has it
+    need: Need
+    bodies: tuple[str, ...] = ()
+    pattern: re.Pattern[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        literal = re.split(r"\{[a-z_]+\}", self.path)
+        pattern = "[^/]+".join(re.escape(part) for part in literal)
+        object.__setattr__(self, "pattern", re.compile(pattern))
+
+
+ROUTES: tuple[Access, ...] = (
+    Access("GET", "/api/v1/health", "nobody"),
+    Access("GET", "/api/v1/ready", "nobody"),
+    Access("GET", "/health", "nobody"),
+    Access("GET", "/ready", "nobody"),
+    Access("GET", "/metrics", "viewer"),
+    Access("POST", "/api/v1/login", "nobody", JSON),
+    Access("POST", "/api/v1/logout", "nobody"),
+    Access("GET", "/api/v1/me", "viewer"),
+    Access("GET", "/api/v1/openapi.json", "viewer"),
+    Access("GET", "/api/v1/findings", "viewer"),
+    Access("GET", "/api/v1/findings/{finding_id}", "viewer"),
+    Access("GET", "/api/v1/snapshots/{snapshot_id}", "viewer"),
+    Access("GET", "/api/v1/cameras", "viewer"),
+    Access("GET", "/api/v1/cameras/{camera}/keyframe", "viewer"),
+    Access("GET", "/api/v1/rules", "viewer"),
+    Access("POST", "/api/v1/rules/{rule}/test", "admin", FORM),
+    Access("GET", "/api/v1/stats", "viewer"),
+    Access("GET", "/api/v1/events", "viewer"),
+    Access("GET", "/api/v1/metrics", "viewer"),
+    Access("POST", "/api/v1/chat", "admin", FORM),
+    Access("POST", "/api/v1/sessions", "admin", FORM),
+    Access("POST", "/api/v1/sessions/{session}/ask", "admin", JSON),
+    Access("DELETE", "/api/v1/sessions/{session}", "admin"),
+    Access("GET", "/v1/models", "viewer"),
+    Access("GET", "/v1/models/{model}", "viewer"),
+    Access("POST", "/v1/chat/completions", "admin", JSON),
+)
+
+
+def find_access(method: str, path: str, routes: Iterable[Access] = ROUTES) -> Access | list[str]:
+    """The route's entry; else the methods that the path has, none for a path that is not known."""
+    methods = []
+    for access in routes:
+        if access.pattern.fullmatch(path):
+            if access.method == method:
+                return access
+            methods.append(access.method)
+    return methods

@@ -1,0 +1,75 @@
+"""The application: all routes behind the gate. What is not found or not valid is told as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp
+
+from edge import __version__
+from edge.errors import EdgeError
+from edge.web.gate import Gate
+from edge.web.refusals import Refusal, refusal_of_fields, tell_refusal
+from edge.web.replies import ErrorReply
+from edge.web.routes_chat import build_chat_routes
+from edge.web.routes_health import build_health_routes
+from edge.web.routes_login import build_login_routes
+from edge.web.routes_look import build_look_routes
+from edge.web.routes_rules import build_rule_routes
+from edge.web.web import Web
+
+OPENAPI_PATH = "/api/v1/openapi.json"
+
+
+def build_app(web: Web) -> ASGIApp:
+    """The whole HTTP side as one ASGI application."""
+    return Gate(build_routes(web), web.settings, web.visitors)
+
+
+def build_routes(web: Web) -> FastAPI:
+    """The routes without the gate."""
+    error: dict[int | str, dict[str, Any]] = {
+        code: {"model": ErrorReply} for code in (400, 401, 403, 404, 413, 422)
+    }
+    app = FastAPI(
+        title="Edge keyframe analyzer",
+        version=__version__,
+        docs_url=None,  # its page would load scripts from elsewhere
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        responses=error,
+    )
+    for build in (
+        build_login_routes,
+        build_health_routes,
+        build_look_routes,
+        build_rule_routes,
+        build_chat_routes,
+    ):
+        app.include_router(build(web))
+
+    @app.get(OPENAPI_PATH, include_in_schema=False)
+    async def openapi() -> Response:
+        return JSONResponse(app.openapi())
+
+    for kind in (EdgeError, Refusal):
+        app.add_exception_handler(kind, tell_refusal)
+    app.add_exception_handler(RequestValidationError, _tell_fields)
+    app.add_exception_handler(HTTPException, _tell_http)
+    return app
+
+
+async def _tell_fields(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - as registered
+    return refusal_of_fields(error.errors()).response(request.url.path)
+
+
+async def _tell_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - as registered
+    return Refusal(error.status_code, str(error.detail)).response(request.url.path)

@@ -1,0 +1,119 @@
+"""Metrics: the statistics document as Prometheus reads it. Pure; owns prometheus_client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from edge.present import Present
+from edge.web.events import Events
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_OUTCOMES = ("analysed", "reused", "superseded", "stale", "failed", "unasked")
+
+
+def build_metrics(present: Present, events: Events) -> bytes:
+    """The text for this moment."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Figures(present, events))
+    return generate_latest(registry)
+
+
+class _Figures(Collector):
+    def __init__(self, present: Present, events: Events) -> None:
+        self._present, self._events = present, events
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._box()
+        yield from self._cameras()
+        yield from self._rules()
+
+    def _box(self) -> Iterator[Metric]:
+        stats, outbox = self._present.stats, self._present.stats.outbox
+        model = self._present.model
+        info = GaugeMetricFamily(
+            "edge_info", "1, with what runs here", labels=["node", "version", "model", "precision"]
+        )
+        names = ("", "") if model is None else (model.name, model.precision)
+        info.add_metric([stats.node, self._present.version, *names], 1)
+        yield info
+        yield _gauge("edge_uptime_seconds", "Since the daemon started", stats.uptime_s)
+        yield _gauge(
+            "edge_analyzer_ready",
+            "1 while the model can be asked",
+            float(stats.analyzer in ("ready", "busy")),
+        )
+        yield _counter(
+            "edge_analyzer_restarts", "Analyzer processes replaced", stats.analyzer_restarts
+        )
+        if stats.analysis_ms_median is not None:
+            seconds = stats.analysis_ms_median / 1000
+            yield _gauge("edge_analysis_seconds_median", "A keyframe's analysis", seconds)
+        if stats.keyframes_per_hour_budget is not None:
+            budget = stats.keyframes_per_hour_budget
+            yield _gauge("edge_keyframes_per_hour_budget", "What this box can analyse", budget)
+        yield _gauge("edge_mqtt_connected", "1 while the broker is", float(outbox.connected))
+        yield _gauge("edge_outbox_pending", "Messages that wait for the broker", outbox.pending)
+        yield _counter("edge_outbox_published", "Messages taken by the broker", outbox.published)
+        dropped = CounterMetricFamily(
+            "edge_outbox_dropped", "Messages dropped unsent", labels=["reason"]
+        )
+        dropped.add_metric(["age"], outbox.dropped_age)
+        dropped.add_metric(["size"], outbox.dropped_size)
+        yield dropped
+        memory = GaugeMetricFamily(
+            "edge_process_resident_bytes", "Memory of each process", labels=["process"]
+        )
+        for process, megabytes in stats.rss_mb.items():
+            memory.add_metric([process], megabytes * 1e6)
+        yield memory
+        yield _gauge("edge_event_clients", "Who listens to events", self._events.num_clients)
+        yield _counter(
+            "edge_event_clients_dropped", "Clients too slow for events", self._events.num_dropped
+        )
+
+    def _cameras(self) -> Iterator[Metric]:
+        label = ["camera"]
+        online = GaugeMetricFamily("edge_camera_online", "1 while pictures come", labels=label)
+        fps = GaugeMetricFamily("edge_camera_fps", "Frames looked at a second", labels=label)
+        frames = CounterMetricFamily("edge_camera_frames", "Frames looked at", labels=label)
+        reconnects = CounterMetricFamily("edge_camera_reconnects", "Reconnects", labels=label)
+        restarts = CounterMetricFamily("edge_camera_restarts", "Processes replaced", labels=label)
+        waiting = GaugeMetricFamily(
+            "edge_keyframes_waiting", "Keyframes in the queue", labels=label
+        )
+        keyframes = CounterMetricFamily(
+            "edge_keyframes", "Keyframes by what became of them", labels=["camera", "outcome"]
+        )
+        for name, camera in self._present.stats.cameras.items():
+            online.add_metric([name], float(camera.state == "online"))
+            fps.add_metric([name], camera.fps)
+            frames.add_metric([name], camera.frames)
+            reconnects.add_metric([name], camera.reconnects)
+            restarts.add_metric([name], camera.restarts)
+            waiting.add_metric([name], camera.counts.waiting)
+            for outcome in _OUTCOMES:
+                keyframes.add_metric([name, outcome], getattr(camera.counts, outcome))
+        yield from (online, fps, frames, reconnects, restarts, waiting, keyframes)
+
+    def _rules(self) -> Iterator[Metric]:
+        on = GaugeMetricFamily(
+            "edge_rule_on", "1 on, 0 off; unknown states are left out", labels=["rule", "camera"]
+        )
+        for rule in self._present.rules:
+            for state in rule.states:
+                if state.state != "unknown":
+                    on.add_metric([rule.name, state.camera], float(state.state == "on"))
+        yield on
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, text, value=value)
+
+
+def _counter(name: str, text: str, value: float) -> CounterMetricFamily:
+    return CounterMetricFamily(name, text, value=value)

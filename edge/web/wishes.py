@@ -1,0 +1,115 @@
+"""Wishes: what a request asks about pictures, and the turn that asks it. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from edge.conversation import Message, Part, Picture, Turn, Writing
+from edge.errors import QuestionError
+from edge.questions import MAX_TEXT_CHARS, Question, choice, count, rating, text, yes_no
+from edge.web.turns import new_turn_id
+
+Kind = Literal["text", "yes_no", "choice", "count", "rating"]
+Format = Literal["text", "json"]
+
+MAX_SCHEMA_CHARS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One thing that is asked. `choices` make it a choice, whatever the kind."""
+
+    query: str
+    kind: Kind = "text"
+    choices: tuple[str, ...] = ()
+
+    def question(self, question_id: str) -> Question:
+        """As a question of a turn; raises QuestionError."""
+        if self.choices:
+            return choice(question_id, self.query, self.choices)
+        match self.kind:
+            case "yes_no":
+                return yes_no(question_id, self.query)
+            case "count":
+                return count(question_id, self.query)
+            case "rating":
+                return rating(question_id, self.query)
+            case "choice":
+                raise QuestionError("a choice needs `choices`")
+            case _:
+                return text(question_id, self.query, MAX_TEXT_CHARS)
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether the answer is read from the model's probabilities."""
+        return bool(self.choices) or self.kind != "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How answers are wanted."""
+
+    as_json: bool = False
+    schema: dict[str, Any] | None = None
+    max_tokens: int = 512
+    heatmap: bool = False
+
+
+def build_turn(
+    session: str,
+    pictures: Sequence[Picture],
+    wishes: Sequence[Wish],
+    manner: Manner,
+    *,
+    opens: bool,
+) -> Turn:
+    """The turn for one or several wishes. Raises QuestionError for what cannot be asked."""
+    parts: list[Part] = list(pictures)
+    questions: tuple[Question, ...] = ()
+    is_alone = len(wishes) == 1 and not wishes[0].is_typed
+    if manner.as_json and wishes and not is_alone:
+        raise QuestionError("JSON is written for one query at a time, and not with choices")
+    if is_alone:
+        if not wishes[0].query.strip():
+            raise QuestionError("the query is empty")
+        parts.append(wishes[0].query)
+    else:
+        questions = tuple(wish.question(f"q{n}") for n, wish in enumerate(wishes))
+    return Turn(
+        id=new_turn_id(),
+        session=session,
+        opens=opens,
+        messages=(Message("user", tuple(parts)),) if parts else (),
+        questions=questions,
+        reply=is_alone and not manner.as_json,
+        describe=is_alone and manner.as_json,
+        schema=manner.schema,
+        writing=Writing(max_tokens=manner.max_tokens),
+        heatmap=manner.heatmap and bool(wishes),
+    )
+
+
+def parse_choices(written: Sequence[str]) -> tuple[str, ...]:
+    """Options: one in each field, or all in one, separated by commas."""
+    listed = [option for option in written if option.strip()]
+    if len(listed) == 1:
+        listed = listed[0].split(",")
+    return tuple(option.strip() for option in listed)
+
+
+def parse_schema(written: str) -> dict[str, Any] | None:
+    """A JSON Schema in a form's field; None for an empty one. Raises QuestionError."""
+    if not written.strip():
+        return None
+    if len(written) > MAX_SCHEMA_CHARS:
+        raise QuestionError(f"the schema has more than {MAX_SCHEMA_CHARS} characters")
+    try:
+        schema = json.loads(written)
+    except (ValueError, RecursionError):
+        raise QuestionError("the schema is not JSON") from None
+    if not isinstance(schema, dict):
+        raise QuestionError("the schema is not a JSON object")
+    return schema
