@@ -1,8 +1,8 @@
 """Config: the whole file as checked, frozen values.
 
 The blocks live beside this file: `services.py` (broker, model, disk, log), `http.py`,
-`picture.py` (capture, motion, snapshots), `camera.py`, `rule.py`. How a file is read is `load.py`'s business; names that
-refer to each other are checked in `references.py`.
+`picture.py` (capture, motion, snapshots), `camera.py`, `rule.py`. How a file is
+read is `load.py`'s business; names that refer to each other are checked in `references.py`.
 """
 
 from __future__ import annotations

@@ -119,13 +119,8 @@ def _conditions(query: FindingQuery) -> tuple[list[str], list[object]]:
     if query.until is not None:
         listed.append(("ts < ?", [query.until]))
     if query.rule is not None:
-        listed.append(
-            (
-                "EXISTS (SELECT 1 FROM finding_rules AS r "
-                 "WHERE r.rule = ? AND r.number = findings.number)",
-                [query.rule],
-            )
-        )
+        of_rule = "SELECT 1 FROM finding_rules WHERE rule = ? AND number = findings.number"
+        listed.append((f"EXISTS ({of_rule})", [query.rule]))
     if words := query.text.split():
         listed.append(_having(words))
     if query.after:

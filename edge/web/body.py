@@ -24,14 +24,14 @@ class BodyRefused(Exception):
 
 
 class Body:
-    """One request's body of at most `max_bytes`."""
+    """One request's body of at most `max_bytes`; `is_empty` where the head says there is none."""
 
-    def __init__(self, receive: Receive, max_bytes: int) -> None:
+    def __init__(self, receive: Receive, max_bytes: int, *, is_empty: bool) -> None:
         self._receive = receive
         self._max_bytes = max_bytes
         self._num_bytes = 0
         self._started_mono_s = time.monotonic()
-        self.is_over = False
+        self.is_over = is_empty
         self.refused: BodyRefused | None = None
 
     async def receive(self) -> Message:
@@ -42,7 +42,8 @@ class Body:
             return await self._receive()  # tells when the client goes away
         left_s = SLOW_START_S + self._num_bytes / SLOW_BYTES_S - self._spent_s()
         try:
-            message = await asyncio.wait_for(self._receive(), max(left_s, 0.01))
+            async with asyncio.timeout(max(left_s, 0.01)):
+                message = await self._receive()
         except TimeoutError:
             self.refused = BodyRefused(408, "the request came too slowly")
             raise self.refused from None
@@ -56,11 +57,10 @@ class Body:
 
     async def drain(self) -> None:
         """Read on for a while without keeping anything."""
-        until_mono_s = time.monotonic() + DRAIN_S
         try:
-            while not self.is_over and self._num_bytes <= 4 * self._max_bytes:
-                left_s = until_mono_s - time.monotonic()
-                self._take(await asyncio.wait_for(self._receive(), max(left_s, 0.01)))
+            async with asyncio.timeout(DRAIN_S):
+                while not self.is_over and self._num_bytes <= 4 * self._max_bytes:
+                    self._take(await self._receive())
         except TimeoutError:
             pass  # the connection will be closed
 

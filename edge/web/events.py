@@ -81,9 +81,11 @@ class Events:
             yield b"retry: 3000\n\n"
             while client not in self._dropped:
                 try:
-                    yield await asyncio.wait_for(client.get(), BEAT_S)
+                    async with asyncio.timeout(BEAT_S):
+                        event = await client.get()
                 except TimeoutError:
-                    yield b": still here\n\n"
+                    event = b": still here\n\n"
+                yield event
         finally:
             self._clients.discard(client)
             self._dropped.discard(client)

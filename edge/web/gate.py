@@ -67,14 +67,11 @@ class Gate:
         try:
             access = self._admit(scope)
         except Refusal as refusal:
-            body = Body(receive, self._settings.max_body_bytes)
-            exchange.body = body
-            await body.drain()
+            exchange.body = self._body(scope, receive, takes_one=True)
+            await exchange.body.drain()
             await self._refuse(refusal, scope, exchange)
             return
-        exchange.body = Body(
-            receive, self._settings.max_body_bytes if access.bodies else NO_BODY_BYTES
-        )
+        exchange.body = self._body(scope, receive, takes_one=bool(access.bodies))
         try:
             await self._app(scope, exchange.body.receive, exchange.send)
         except BodyRefused as refused:
@@ -87,6 +84,12 @@ class Gate:
                 await self._refuse(
                     Refusal(500, "this is a fault of the program; see its log"), scope, exchange
                 )
+
+    def _body(self, scope: Scope, receive: Receive, *, takes_one: bool) -> Body:
+        headers = Headers(scope=scope)
+        is_empty = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
+        most = self._settings.max_body_bytes if takes_one else NO_BODY_BYTES
+        return Body(receive, most, is_empty=is_empty)
 
     def _admit(self, scope: Scope) -> Access:
         """The route's entry, if the request may go on; raises Refusal."""
@@ -188,7 +191,8 @@ class _Exchange:
             if self.body is not None and not self.body.is_over:
                 headers["connection"] = "close"
         try:
-            await asyncio.wait_for(self._send(message), STALLED_S)
+            async with asyncio.timeout(STALLED_S):
+                await self._send(message)
         except TimeoutError:
             raise ClientStalled from None
 

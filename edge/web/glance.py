@@ -56,6 +56,7 @@ async def _ask(order: Callable[[Callable[[T], None]], None], timeout_s: float) -
 
     order(reply)
     try:
-        return await asyncio.wait_for(answered, timeout_s)
+        async with asyncio.timeout(timeout_s):
+            return await answered
     except TimeoutError:
         raise TooBusy("the daemon does not answer now; try again in a moment") from None

@@ -21,6 +21,7 @@ mqtt: {{host: 127.0.0.1, port: {port}}}
 vlm: {{model: demo, deadline: 5s}}
 store: {{folder: ./store}}
 log: {{level: debug}}
+http: {{enabled: false}}
 cameras:
   room:
     input: {url}

@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 CONFIG = """
 node: box
 mqtt: {{host: 127.0.0.1, port: {port}}}
+http: {{enabled: false}}
 vlm: {{model: demo}}
 store: {{folder: ./store}}
 log: {{level: {level}}}

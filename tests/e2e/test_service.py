@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 CONFIG = """
 node: box
 mqtt: {{host: 127.0.0.1, port: {port}}}
+http: {{enabled: false}}
 vlm: {{model: demo, deadline: 5s}}
 store: {{folder: ./store}}
 cameras:

@@ -66,6 +66,7 @@ class WorkingDoor:
         self.turns: list[Turn] = []
         self.cancelled: deque[str] = deque()
         self.closed: list[str] = []
+        self.asked_cameras: list[str] = []
         self.picture: Image | None = None
         self._orders: queue.Queue[tuple[Turn, Listener] | None] = queue.Queue(MAX_WAITING)
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -87,6 +88,7 @@ class WorkingDoor:
         reply(self.present)
 
     def take(self, camera: str, reply: Callable[[Image | None], None]) -> None:
+        self.asked_cameras.append(camera)
         reply(self.picture)
 
     def set_analyzer(self, state: str) -> None:

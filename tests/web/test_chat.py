@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable
 
@@ -199,8 +200,6 @@ class _impatient:  # noqa: N801 - a context manager
         self.box = box
 
     def __enter__(self) -> None:
-        import socket
-
         body = (
             b'--x\r\ncontent-disposition: form-data; name="query"\r\n\r\nx\r\n'
             b'--x\r\ncontent-disposition: form-data; name="image"; filename="a.png"\r\n\r\n'
