@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+if importlib.util.find_spec("torch") is None:
+    pytest.skip("torch is not installed (extra `train`)", allow_module_level=True)
+
 from edge.demo.chance import random_moment
 from edge.demo.drawing import draw
 from edge.demo.train import labels as lb
+from edge.demo.train.asking import shown_of
+from edge.demo.train.facts import Facts
+from edge.demo.train.teaching import target_of
 from edge.demo.train.views import (
     BATCH_TOKENS,
     MAX_BATCH,
@@ -21,7 +28,8 @@ from edge.demo.train.views import (
     moment_before,
     view_of,
 )
-from edge.demo.world import KINDS
+from edge.demo.world import KINDS, Seen, Truth
+from edge.geometry import Box
 from edge.vlm.crop import Crop
 
 WHOLE = Crop(0, 0, 640, 352, 640, 352)
@@ -126,6 +134,29 @@ def test_all_kinds_of_views_come():
     assert {len(view.pictures) for view in views} == {1, 2}
     assert any(view.size_px == (640, 352) for view in views)
     assert any(view.size_px[0] * view.size_px[1] <= 192 * 128 for view in views)
+
+
+def test_an_overview_shows_the_whole_frame_before_the_crop():
+    mixture = Mixture(whole_frac=0, small_frac=0, overview_frac=1.0)
+    views = draw_views(np.random.default_rng(6), mixture)
+    view = next(view for view in views if view.overview is not None)
+    assert view.overview.size_px[0] * view.overview.size_px[1] <= 192 * 128
+    whole, crop = shown_of(view)
+    assert crop.grid == (view.size_px[1] // 32, view.size_px[0] // 32)
+    assert len(view.overview.labels.tokens) == whole.grid[0] * whole.grid[1]
+    assert target_of([view]).tokens.shape[1] == whole.grid[0] * whole.grid[1] + len(
+        view.labels.tokens
+    )
+
+
+def test_near_things_are_certain_though_the_overview_is_small():
+    """A thing of 30 px, at a fifth of its size in the overview, lies in the crop or does not."""
+    box = Box(0.4, 0.4, 0.5, 0.5)
+    seen = Seen("parcel", "lying", box, 1.0, 30, "brown", "lawn", "", "")
+    truth = Truth((seen,), (), None, "day", infrared=False, rain=False, covered=0.0)
+    near, far = Box(0.3, 0.3, 0.6, 0.6), Box(0.45, 0.3, 0.6, 0.6)
+    assert Facts(truth, 0.2, 128, near, 1.0).has("parcel") is True
+    assert Facts(truth, 0.2, 128, far, 1.0).has("parcel") is None
 
 
 def test_what_was_before_differs_and_is_in_the_same_yard():

@@ -94,7 +94,7 @@ def ask_about(rng: Rng, writer: Writer, views: Sequence[View], lists: Lists) -> 
     ):
         if wanted:
             texts.append([make(rng, writer, case) for case in cases])
-    packed = pack(writer.grammar, [shown_of(views[0])], [a.question for a in asks], texts)
+    packed = pack(writer.grammar, shown_of(views[0]), [a.question for a in asks], texts)
     options = np.array(
         [
             [
@@ -108,11 +108,15 @@ def ask_about(rng: Rng, writer: Writer, views: Sequence[View], lists: Lists) -> 
     return Lesson(packed, asks, _groups(packed, options), options)
 
 
-def shown_of(view: View) -> Shown:
-    """How the prompt holds a view's picture."""
-    width_px, height_px = view.size_px
+def shown_of(view: View) -> list[Shown]:
+    """How the prompt holds a view's pictures: the overview before the crop."""
     at_s = PAIR_AT_S if view.before is not None else None
-    return Shown((height_px // TOKEN_PX, width_px // TOKEN_PX), at_s)
+    crop = Shown(_grid(*view.size_px), at_s)
+    return [crop] if view.overview is None else [Shown(_grid(*view.overview.size_px)), crop]
+
+
+def _grid(width_px: int, height_px: int) -> tuple[int, int]:
+    return height_px // TOKEN_PX, width_px // TOKEN_PX
 
 
 def _random_asks(rng: Rng, cases: Sequence[Case]) -> tuple[Ask, ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,8 @@ from torch import Tensor
 from edge.demo.train.asking import Lesson, ask_about, build_writer, random_lists
 from edge.demo.train.dims import NUM_VOCABULARY
 from edge.demo.train.loop import Outcome, Scores, Stage, Step, replayed
-from edge.demo.train.model import see
 from edge.demo.train.speaking import Heard, hear, speak, typed_answers, written_right
-from edge.demo.train.teaching import score, stack_labels, teach
+from edge.demo.train.teaching import look_at, score, target_of, teach
 from edge.demo.train.trainee import Trainee
 from edge.demo.train.views import Mixture, View, endless_batches
 from edge.demo.train.vocabulary import build_tokenizer
@@ -45,9 +45,9 @@ def seeing(mixture: Mixture) -> Open:
 
         def step(trainee: Trainee, number: int) -> Outcome:
             views = next(batches)
-            target = stack_labels([view.labels for view in views])
+            target = target_of(views)
             image = trainee.image
-            sight = see(image.visual, _pictures(views))
+            sight = look_at(image.visual, views)
             losses = teach(image.heads, sight, target)
             scores = score(image.heads, sight, target) if number % SCORE_EVERY == 0 else {}
             return Outcome(losses, scores, len(views))
@@ -68,7 +68,7 @@ def talking(mixture: Mixture) -> Open:
 
         def step(trainee: Trainee, number: int) -> Outcome:
             views = next(batches)
-            target = stack_labels([view.labels for view in views])
+            target = target_of(views)
             symbols = trainee.image.heads.symbols(target)
             symbols = symbols + SYMBOL_NOISE * torch.randn_like(symbols)
             losses, scores = _ask(trainee, rng, writer, views, symbols, (), number)
@@ -89,9 +89,9 @@ def joining(mixture: Mixture) -> Open:
 
         def step(trainee: Trainee, number: int) -> Outcome:
             views = next(batches)
-            target = stack_labels([view.labels for view in views])
+            target = target_of(views)
             image = trainee.image
-            sight = see(image.visual, _pictures(views))
+            sight = look_at(image.visual, views)
             taught = teach(image.heads, sight, target)
             del taught["symbols"]  # the tokens are free now to say more
             losses = {name: LABELS_FRAC * loss for name, loss in taught.items()}
@@ -111,9 +111,11 @@ def build_stages() -> list[Stage]:
     return [
         Stage("see-large", 900, seeing(Mixture(0.3, 0.02, 0.0, 0.0, 0.1, low=True))),
         Stage("see-some", 700, seeing(Mixture(0.9, 0.05, 0.0, 0.08, 0.2, low=True))),
-        Stage("talk", 1200, talking(Mixture(0.9, 0.03, 0.03, 0.08, 0.2, low=True)), batches=2),
+        Stage(
+            "talk", 1200, talking(Mixture(0.9, 0.03, 0.03, 0.08, 0.2, 0.06, low=True)), batches=2
+        ),
         Stage("see-all", 2000, seeing(FULL)),
-        Stage("join", 20000, joining(FULL), batches=2),
+        Stage("join", 20000, joining(replace(FULL, overview_frac=0.1)), batches=2),
     ]
 
 
@@ -161,7 +163,3 @@ def answer_scores(language: Any, heard: Heard, lesson: Lesson) -> Scores:
 def _batches(seed: tuple[int, ...], mixture: Mixture) -> Iterator[list[View]]:
     rng = np.random.default_rng((*seed, 99))
     return replayed(endless_batches(seed, mixture), rng, KEPT_BATCHES, REPLAYS)
-
-
-def _pictures(views: list[View]) -> Tensor:
-    return torch.from_numpy(np.stack([view.pictures for view in views]))

@@ -13,6 +13,7 @@ from functools import cached_property
 from edge.demo.train.labels import ALPHABET
 from edge.demo.train.views import View
 from edge.demo.world import Kind, Seen, SeenText, Truth
+from edge.geometry import Box
 
 MIN_VISIBLE, MAX_HIDDEN = 0.25, 0.04
 MIN_HEIGHT_PX, MAX_TINY_PX = 11.0, 4.0
@@ -23,11 +24,17 @@ MAX_COVERED = 0.08
 
 @dataclass(frozen=True)
 class Facts:
-    """The certain part of a truth. None means: do not ask."""
+    """The certain part of a truth. None means: do not ask.
+
+    `scale` is fed pixels per pixel of the truth's picture, `height_px` the fed height. Within the
+    part `near` of it things are shown larger as well, at `near_scale`: a crop behind an overview.
+    """
 
     truth: Truth
     scale: float
     height_px: int
+    near: Box | None = None
+    near_scale: float = 1.0
 
     @property
     def is_clear(self) -> bool:
@@ -79,6 +86,7 @@ class Facts:
         if door is None or door.visible < MIN_DOOR_VISIBLE or not self.is_clear:
             return None
         tall_px = (door.box.y2 - door.box.y1) * self.height_px
+        tall_px *= self._scale_at(door.box) / self.scale
         return door.state if tall_px >= MIN_DOOR_PX else None
 
     @property
@@ -104,7 +112,10 @@ class Facts:
                 return None
             if self._can_read(text):
                 found.append(text.text)
-            elif text.letter_px * self.scale > MAX_ILLEGIBLE_PX and text.visible > MAX_HIDDEN:
+            elif (
+                text.letter_px * self._scale_at(text.box) > MAX_ILLEGIBLE_PX
+                and text.visible > MAX_HIDDEN
+            ):
                 return None
         return found
 
@@ -115,15 +126,23 @@ class Facts:
         return None if self.truth.texts or not self.is_clear else False
 
     def _is_plain(self, seen: Seen) -> bool:
-        return seen.visible >= MIN_VISIBLE and seen.height_px * self.scale >= MIN_HEIGHT_PX
+        tall_px = seen.height_px * self._scale_at(seen.box)
+        return seen.visible >= MIN_VISIBLE and tall_px >= MIN_HEIGHT_PX
 
     def _is_hidden(self, seen: Seen) -> bool:
         return seen.visible < MAX_HIDDEN or seen.height_px * self.scale < MAX_TINY_PX
 
+    def _scale_at(self, box: Box) -> float:
+        """At what scale a thing is shown best."""
+        near = self.near
+        if near is None or near.intersection(box) != box:
+            return self.scale
+        return self.near_scale
+
     def _can_read(self, text: SeenText) -> bool:
         return (
             text.visible >= 0.93
-            and text.letter_px * self.scale >= MIN_LETTER_PX
+            and text.letter_px * self._scale_at(text.box) >= MIN_LETTER_PX
             and (text.kind == "instruction" or all(c in ALPHABET for c in text.text))
         )
 
@@ -137,7 +156,11 @@ class Case:
 
 
 def case_of(view: View) -> Case:
-    """The facts of a view."""
+    """The facts of a view. With an overview the whole frame is asked about, not what changed."""
     height_px = view.size_px[1]
+    whole = view.overview
+    if whole is not None:
+        now = Facts(whole.truth, whole.scale, whole.size_px[1], whole.crop, view.scale)
+        return Case(now)
     before = None if view.before is None else Facts(view.before, view.scale, height_px)
     return Case(Facts(view.truth, view.scale, height_px), before)

@@ -7,7 +7,9 @@ in which the language model can be trained without pictures at the same time. Dr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +25,8 @@ from edge.demo.train.labels import (
     NUM_SLOTS,
     Labels,
 )
-from edge.demo.train.model import Sight
+from edge.demo.train.model import Sight, see
+from edge.demo.train.views import View
 from edge.demo.world import KINDS
 
 _WIDTH = TEXT["hidden_size"]
@@ -44,12 +47,42 @@ class Target:
     letters: Tensor
 
 
-def stack_labels(labels: list[Labels]) -> Target:
+def stack_labels(labels: Sequence[Labels]) -> Target:
     """The labels of the pictures of a batch."""
     return Target(
         torch.from_numpy(np.stack([part.tokens for part in labels])),
         torch.from_numpy(np.stack([part.patches for part in labels])),
         torch.from_numpy(np.stack([part.letters for part in labels])),
+    )
+
+
+def target_of(views: Sequence[View]) -> Target:
+    """The labels of all that is shown: of overviews, then of the crops."""
+    target = stack_labels([view.labels for view in views])
+    first = [view.overview.labels for view in views if view.overview is not None]
+    if not first:
+        return target
+    whole = stack_labels(first)
+    return Target(
+        torch.cat([whole.tokens, target.tokens], dim=1),
+        torch.cat([whole.patches, target.patches], dim=1),
+        torch.cat([whole.letters, target.letters], dim=1),
+    )
+
+
+def look_at(visual: Any, views: Sequence[View]) -> Sight:
+    """The vision tower for all that is shown: overviews, then crops."""
+    sight = see(visual, torch.from_numpy(np.stack([view.pictures for view in views])))
+    first = [view.overview.picture[None] for view in views if view.overview is not None]
+    if not first:
+        return sight
+    whole = see(visual, torch.from_numpy(np.stack(first)))
+    return Sight(
+        torch.cat([whole.tokens, sight.tokens], dim=1),
+        tuple(
+            torch.cat(pair, dim=1) for pair in zip(whole.deepstack, sight.deepstack, strict=True)
+        ),
+        torch.cat([whole.patches, sight.patches], dim=1),
     )
 
 

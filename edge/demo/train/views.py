@@ -50,12 +50,32 @@ class Mixture:
     small_frac: float = 0.04
     pair_frac: float = 0.12
     story_frac: float = 0.25
+    overview_frac: float = 0.0
     low: bool = False
 
 
 @dataclass(frozen=True, slots=True)
+class Overview:
+    """The whole frame, small, before a crop: `picture` (H, W, 3), the frame's truth, its scale as
+    in `View`, and where in the frame the crop lies.
+    """
+
+    picture: Image
+    truth: Truth
+    labels: Labels
+    scale: float
+    crop: Box
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height as fed."""
+        return self.picture.shape[1], self.picture.shape[0]
+
+
+@dataclass(frozen=True, slots=True)
 class View:
-    """What the model is shown: `pictures` (T, H, W, 3) uint8, T = 2 for before and after.
+    """What the model is shown: `pictures` (T, H, W, 3) uint8, T = 2 for before and after; before it
+    perhaps an overview.
 
     `scale` is fed pixels per pixel of the drawing, with which sizes in the truth are multiplied.
     """
@@ -65,6 +85,7 @@ class View:
     before: Truth | None
     labels: Labels
     scale: float
+    overview: Overview | None = None
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -86,7 +107,7 @@ def endless_batches(seed: tuple[int, ...], mixture: Mixture) -> Iterator[list[Vi
     waiting: dict[tuple[int, ...], list[View]] = defaultdict(list)
     num_waiting = 0
     for view in endless_views(seed, mixture):
-        key = view.pictures.shape
+        key = view.pictures.shape + (view.overview.size_px if view.overview else ())
         waiting[key].append(view)
         num_waiting += 1
         if len(waiting[key]) == batch_size(*view.size_px):
@@ -121,11 +142,17 @@ def draw_views(rng: np.random.Generator, mixture: Mixture) -> list[View]:
         rules = SizeRules(TOKEN_PX, DEFAULT_MIN_PIXELS, DEFAULT_MAX_PIXELS)
         return [view_of(drawn, before, choose_crop(*size, (), 0.0, rules))]
     if kind < mixture.whole_frac + mixture.small_frac:
-        rules = SizeRules(TOKEN_PX, 0, OVERVIEW_PIXELS)
-        return [view_of(drawn, before, choose_crop(*size, (), 0.0, rules))]
+        return [view_of(drawn, before, overview_crop(*size))]
     boxes = interesting_boxes(rng, drawn)
     chosen = rng.permutation(len(boxes))[: 2 if before else 4]
-    return [view_of(drawn, before, random_crop(rng, size, boxes[int(i)], mixture)) for i in chosen]
+    crops = [random_crop(rng, size, boxes[int(i)], mixture) for i in chosen]
+    views = [view_of(drawn, before, crop) for crop in crops]
+    if rng.random() >= mixture.overview_frac:
+        return views
+    return [
+        replace(view, overview=overview_of(drawn, crop)) if crop.is_part_of(*size) else view
+        for view, crop in zip(views, crops, strict=True)
+    ]
 
 
 def interesting_boxes(rng: np.random.Generator, drawn: Drawn) -> list[tuple[Box, ...]]:
@@ -190,7 +217,7 @@ def moment_before(rng: np.random.Generator, moment: Moment) -> Moment:
 def view_of(drawn: Drawn, before: Drawn | None, crop: Crop) -> View:
     """What the engine feeds for a crop, with its truth and labels."""
     height_px, width_px = drawn.owner.shape
-    box = Box(crop.x1 / width_px, crop.y1 / height_px, crop.x2 / width_px, crop.y2 / height_px)
+    box = crop.view(width_px, height_px).box
     part = drawn.cropped(box)
     truth = part.truth
     labels = label(part, truth, crop.width_px, crop.height_px)
@@ -204,6 +231,25 @@ def view_of(drawn: Drawn, before: Drawn | None, crop: Crop) -> View:
         pictures.insert(0, cut(before.picture, crop))
     scale = crop.height_px / (crop.y2 - crop.y1)
     return View(np.stack(pictures), truth, truth_before, labels, scale)
+
+
+def overview_crop(width_px: int, height_px: int) -> Crop:
+    """The whole frame at the size of an overview."""
+    return choose_crop(width_px, height_px, (), 0.0, SizeRules(TOKEN_PX, 0, OVERVIEW_PIXELS))
+
+
+def overview_of(drawn: Drawn, crop: Crop) -> Overview:
+    """What the engine shows before a crop where overviews are switched on."""
+    height_px, width_px = drawn.owner.shape
+    small = overview_crop(width_px, height_px)
+    truth = drawn.truth
+    return Overview(
+        picture=cut(drawn.picture, small),
+        truth=truth,
+        labels=label(drawn, truth, small.width_px, small.height_px),
+        scale=small.height_px / height_px,
+        crop=crop.view(width_px, height_px).box,
+    )
 
 
 def _jittered(rng: np.random.Generator, box: Box) -> Box:
