@@ -115,7 +115,7 @@ def build_stages() -> list[Stage]:
             "talk", 1200, talking(Mixture(0.9, 0.03, 0.03, 0.08, 0.2, 0.06, low=True)), batches=2
         ),
         Stage("see-all", 2000, seeing(FULL)),
-        Stage("join", 20000, joining(replace(FULL, overview_frac=0.1)), batches=2),
+        Stage("join", 8000, joining(replace(FULL, overview_frac=0.1)), batches=2),
     ]
 
 
