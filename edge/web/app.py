@@ -20,6 +20,7 @@ from edge.web.routes_chat import build_chat_routes
 from edge.web.routes_health import build_health_routes
 from edge.web.routes_login import build_login_routes
 from edge.web.routes_look import build_look_routes
+from edge.web.routes_openai import build_openai_routes
 from edge.web.routes_rules import build_rule_routes
 from edge.web.web import Web
 
@@ -51,6 +52,7 @@ def build_routes(web: Web) -> FastAPI:
         build_look_routes,
         build_rule_routes,
         build_chat_routes,
+        build_openai_routes,
     ):
         app.include_router(build(web))
 
@@ -67,7 +69,10 @@ def build_routes(web: Web) -> FastAPI:
 
 async def _tell_fields(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - as registered
-    return refusal_of_fields(error.errors()).response(request.url.path)
+    refusal = refusal_of_fields(error.errors())
+    if request.url.path.startswith("/v1/"):
+        refusal.status = 400  # as OpenAI has it
+    return refusal.response(request.url.path)
 
 
 async def _tell_http(request: Request, error: Exception) -> Response:

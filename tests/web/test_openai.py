@@ -1,0 +1,259 @@
+"""The official client, and the bundled model behind it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+
+import numpy as np
+import openai
+import pytest
+
+
+from edge.hub.places import DEMO_DIR
+from edge.pictures import encode_jpeg
+from edge.vlm.engine import Engine, open_engine
+from edge.vlm.settings import EngineSettings
+from edge.web.settings import Key, WebSettings
+from tests.support.web_box import WorkingDoor
+from tests.web.conftest import Running, Serve
+
+TOKEN = "openai-0123456789abcdef"
+JPEG = encode_jpeg(np.random.default_rng(1).integers(0, 255, (192, 256, 3), np.uint8))
+URL = f"data:image/jpeg;base64,{base64.b64encode(JPEG).decode()}"
+PICTURE = {"type": "image_url", "image_url": {"url": URL}}
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "people": {"type": "integer", "minimum": 0, "maximum": 9},
+        "gate": {"type": "string", "enum": ["open", "closed"]},
+    },
+    "required": ["people", "gate"],
+    "additionalProperties": False,
+}
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    with open_engine(EngineSettings(DEMO_DIR)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def live(serve: Serve, engine: Engine) -> Running:
+    keys = (Key.of("me", "admin", TOKEN),)
+    return serve(WebSettings(keys=keys, names=("localhost",)), WorkingDoor(engine.talk))
+
+
+@pytest.fixture(scope="module")
+def client(live: Running) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{live.url}/v1", api_key=TOKEN, max_retries=0) as made:
+        yield made
+
+
+def ask(client: openai.OpenAI, *content: object, **more: object):
+    messages = [{"role": "user", "content": [*content, {"type": "text", "text": "What is it?"}]}]
+    more = {"max_tokens": 12, **more}
+    return client.chat.completions.create(model="edge", messages=messages, **more)  # type: ignore[call-overload]
+
+
+def test_models(client: openai.OpenAI) -> None:
+    listed = client.models.list().data
+    assert [model.id for model in listed] == ["tiny"]
+    assert client.models.retrieve("tiny").object == "model"
+    with pytest.raises(openai.NotFoundError) as caught:
+        client.models.retrieve("gpt")
+    assert caught.value.code == "model_not_found"
+
+
+def test_plain(client: openai.OpenAI) -> None:
+    reply = ask(client, PICTURE)
+    assert reply.choices[0].message.content
+    assert reply.choices[0].finish_reason == "length"
+    assert reply.usage is not None
+    assert reply.usage.completion_tokens == 12
+    assert reply.usage.total_tokens == reply.usage.prompt_tokens + 12
+    assert reply.usage.prompt_tokens > 48, "the picture's tokens count"
+    again = ask(client, PICTURE)
+    assert again.choices[0].message.content == reply.choices[0].message.content
+    assert again.usage.prompt_tokens_details.cached_tokens > 48
+
+
+def test_streamed(client: openai.OpenAI) -> None:
+    whole = ask(client, PICTURE)
+    chunks = list(ask(client, PICTURE, stream=True, stream_options={"include_usage": True}))
+    *written, end, counted = chunks
+    assert len({chunk.id for chunk in chunks}) == 1
+    assert written[0].choices[0].delta.role == "assistant"
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in written)
+    assert text == whole.choices[0].message.content
+    assert len(written) > 2
+    assert end.choices[0].finish_reason == "length"
+    assert counted.choices == []
+    assert counted.usage == whole.usage or counted.usage.completion_tokens == 12
+
+
+def test_json_schema(client: openai.OpenAI) -> None:
+    form = {"type": "json_schema", "json_schema": {"name": "yard", "schema": SCHEMA, "strict": True}}
+    reply = ask(client, PICTURE, response_format=form)
+    said = json.loads(reply.choices[0].message.content)
+    assert list(said) == ["people", "gate"]
+    assert said["people"] in range(10)
+    assert said["gate"] in ("open", "closed")
+    assert reply.choices[0].finish_reason == "stop"
+    streamed = "".join(
+        chunk.choices[0].delta.content or ""
+        for chunk in ask(client, PICTURE, response_format=form, stream=True)
+    )
+    assert json.loads(streamed) == said
+
+
+def test_json_object(client: openai.OpenAI) -> None:
+    reply = ask(client, PICTURE, response_format={"type": "json_object"})
+    assert {"summary", "objects", "texts"} <= json.loads(reply.choices[0].message.content).keys()
+
+
+def test_logprobs(client: openai.OpenAI) -> None:
+    reply = ask(client, PICTURE, logprobs=True, top_logprobs=3)
+    content = reply.choices[0].logprobs.content
+    assert len(content) == 12
+    for token in content:
+        assert token.logprob <= 0
+        assert len(token.top_logprobs) == 3
+        best = token.top_logprobs[0]
+        assert (best.token, best.logprob) == (token.token, token.logprob), "it is greedy"
+    assert ask(client, PICTURE).choices[0].logprobs is None
+    chunks = list(ask(client, PICTURE, logprobs=True, stream=True))
+    told = [t for c in chunks if c.choices[0].logprobs for t in c.choices[0].logprobs.content]
+    assert [t.token for t in told] == [t.token for t in content][: len(told)]
+    assert told
+
+
+def test_several_turns_with_pictures(client: openai.OpenAI, live: Running) -> None:
+    messages = [
+        {"role": "developer", "content": "Answer in one word."},
+        {"role": "user", "content": [{"type": "text", "text": "What is it?"}, PICTURE]},
+        {"role": "assistant", "content": "A yard."},
+        {"role": "user", "content": [PICTURE, {"type": "text", "text": "And here?"}]},
+    ]
+    reply = client.chat.completions.create(
+        model="edge", messages=messages, max_completion_tokens=3, stop=["zzz"], temperature=0.7
+    )
+    assert reply.usage.completion_tokens <= 3
+    turn = live.door.turns[-1]
+    assert [message.role for message in turn.messages] == ["system", "user", "assistant", "user"]
+    assert turn.num_pictures == 2
+    assert turn.writing.stop == ("zzz",)
+
+
+@pytest.mark.parametrize(
+    ("more", "param"),
+    [
+        ({"n": 2}, "n"),
+        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
+        ({"top_logprobs": 2}, "top_logprobs"),
+        ({"top_logprobs": 99, "logprobs": True}, "top_logprobs"),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"stop": [""]}, None),
+        ({"response_format": {"type": "json_schema"}}, "response_format"),
+        ({"response_format": {"type": "xml"}}, "response_format.type"),
+        (
+            {
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {"name": "x", "schema": {"$ref": "#/a"}},
+                }
+            },
+            None,
+        ),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_is_refused(client: openai.OpenAI, more: dict[str, object], param: object) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        ask(client, PICTURE, **more)
+    assert caught.value.param == param
+    assert caught.value.type == "invalid_request_error"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com/a.jpg",
+        "http://169.254.169.254/latest/meta-data",
+        "file:///etc/passwd",
+        "data:image/jpeg;base64,@@@",
+        "data:text/html;base64,AAAA",
+        "data:image/png;base64,AAAA",
+        "",
+    ],
+)
+def test_pictures_that_are_refused(client: openai.OpenAI, url: str) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        ask(client, {"type": "image_url", "image_url": {"url": url}})
+    assert caught.value.param == "messages.0.content.0.image_url"
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [],
+        [{"role": "user", "content": ""}],
+        [{"role": "user", "content": []}],
+        [{"role": "assistant", "content": "x"}],
+        [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}],
+        [{"role": "user", "content": "x"}, {"role": "system", "content": "y"}, {"role": "user", "content": "z"}],
+        [{"role": "tool", "content": "x", "tool_call_id": "1"}],
+        [{"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}],
+        [{"role": "user", "content": "word " * 8000}],
+        [{"role": "user", "content": "x" * 100_001}],
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_messages_that_are_refused(client: openai.OpenAI, messages: list[object]) -> None:
+    with pytest.raises(openai.BadRequestError):
+        client.chat.completions.create(model="edge", messages=messages)  # type: ignore[call-overload]
+
+
+def test_without_the_token(live: Running) -> None:
+    with (
+        openai.OpenAI(base_url=f"{live.url}/v1", api_key="wrong", max_retries=0) as stranger,
+        pytest.raises(openai.AuthenticationError) as caught,
+    ):
+        stranger.models.list()
+    assert caught.value.code == "invalid_api_key"
+
+
+HEADERS = {"authorization": f"Bearer {TOKEN}"}
+
+
+def test_a_conversation_over_the_own_api(live: Running) -> None:
+    """The article's call, a follow-up, choices, JSON, a heatmap, on the real engine."""
+    sent = {"files": {"image": JPEG}, "headers": HEADERS}
+    first = live.post("/api/v1/chat", data={"query": "What is it?", "max_tokens": 8}, **sent).json()
+    assert isinstance(first["answer"], str)
+    assert first["timing"]["vision_ms"] > 0
+    path = f"/api/v1/sessions/{first['session']}/ask"
+    asked = {"queries": [{"query": "Is it open?", "kind": "yes_no"}, {"query": "How many?", "kind": "count"}]}
+    second = live.post(path, json=asked, headers=HEADERS).json()
+    assert second["timing"]["known_tokens"] > 48
+    assert second["timing"]["vision_ms"] == 0
+    for answer in second["answers"]:
+        assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=0.01)
+    third = live.post(path, json={"query": "And?", "schema": SCHEMA}, headers=HEADERS).json()
+    assert list(third["answer"]) == ["people", "gate"]
+    looked = {"query": "Is it?", "choices": ["a", "b"], "heatmap": True}
+    heatmap = live.post(path, json=looked, headers=HEADERS).json()["heatmap"]
+    assert sum(map(sum, heatmap[0]["cells"])) == pytest.approx(1, abs=0.01)
+    wrong = live.post(path, json={"query": "x", "schema": {"type": "array"}}, headers=HEADERS)
+    assert wrong.status_code == 400
+    assert "schema" in wrong.json()["error"]["what"]
+
+
+def test_a_region_is_what_is_looked_at(live: Running) -> None:
+    data = {"query": "Is it?", "kind": "yes_no", "region": "0.5,0.5,1,1", "heatmap": "true"}
+    reply = live.post("/api/v1/chat", data=data, files={"image": JPEG}, headers=HEADERS).json()
+    x1, y1, x2, y2 = reply["heatmap"][0]["box"]
+    assert (x2, y2) == (1, 1)
+    assert (x1, y1) > (0.2, 0.2)
