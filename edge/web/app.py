@@ -64,6 +64,7 @@ def build_routes(web: Web) -> FastAPI:
         app.add_exception_handler(kind, tell_refusal)
     app.add_exception_handler(RequestValidationError, _tell_fields)
     app.add_exception_handler(HTTPException, _tell_http)
+    app.add_exception_handler(Exception, _tell_fault)
     return app
 
 
@@ -78,3 +79,8 @@ async def _tell_fields(request: Request, error: Exception) -> Response:
 async def _tell_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - as registered
     return Refusal(error.status_code, str(error.detail)).response(request.url.path)
+
+
+async def _tell_fault(request: Request, _error: Exception) -> Response:
+    """The error itself goes on to the gate, which logs it."""
+    return Refusal(500, "this is a fault of the program; see its log").response(request.url.path)

@@ -102,21 +102,27 @@ def _fetch(url: str, max_bytes: int, where: str) -> bytes:
     connection = _connection(place)
     try:
         connection.request("GET", place.target, headers={"accept": "image/*"})
-        reply = connection.getresponse()
-        if reply.status != 200:
-            raise Refusal(400, f"the server of this URL answered {reply.status}", where)
-        data = bytearray()
-        while chunk := reply.read1(_CHUNK_BYTES):
-            data += chunk
-            if len(data) > max_bytes:
-                raise Refusal(413, f"the picture has more than {max_bytes} bytes", where)
-            if time.monotonic() > until_mono_s:
-                raise Refusal(400, "the server of this URL is too slow", where)
-        return bytes(data)
+        with connection.getresponse() as reply:
+            return _read(reply, max_bytes, until_mono_s, where)
     except (OSError, http.client.HTTPException):
         raise Refusal(400, "the picture could not be fetched from this URL", where) from None
     finally:
         connection.close()
+
+
+def _read(
+    reply: http.client.HTTPResponse, max_bytes: int, until_mono_s: float, where: str
+) -> bytes:
+    if reply.status != 200:
+        raise Refusal(400, f"the server of this URL answered {reply.status}", where)
+    data = bytearray()
+    while chunk := reply.read1(_CHUNK_BYTES):
+        data += chunk
+        if len(data) > max_bytes:
+            raise Refusal(413, f"the picture has more than {max_bytes} bytes", where)
+        if time.monotonic() > until_mono_s:
+            raise Refusal(400, "the server of this URL is too slow", where)
+    return bytes(data)
 
 
 def _connection(place: Place) -> http.client.HTTPConnection:

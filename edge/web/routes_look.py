@@ -110,7 +110,7 @@ def build_look_routes(web: Web) -> APIRouter:
         "/api/v1/events",
         summary="Findings, rule states and figures as they come",
         tags=["look"],
-        response_class=EventStream,
+        response_class=Response,
         responses=_EVENTS,
     )
     async def events() -> Response:

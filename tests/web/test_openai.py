@@ -10,7 +10,6 @@ import numpy as np
 import openai
 import pytest
 
-
 from edge.hub.places import DEMO_DIR
 from edge.pictures import encode_jpeg
 from edge.vlm.engine import Engine, open_engine
@@ -95,7 +94,10 @@ def test_streamed(client: openai.OpenAI) -> None:
 
 
 def test_json_schema(client: openai.OpenAI) -> None:
-    form = {"type": "json_schema", "json_schema": {"name": "yard", "schema": SCHEMA, "strict": True}}
+    form = {
+        "type": "json_schema",
+        "json_schema": {"name": "yard", "schema": SCHEMA, "strict": True},
+    }
     reply = ask(client, PICTURE, response_format=form)
     said = json.loads(reply.choices[0].message.content)
     assert list(said) == ["people", "gate"]
@@ -203,7 +205,11 @@ def test_pictures_that_are_refused(client: openai.OpenAI, url: str) -> None:
         [{"role": "user", "content": []}],
         [{"role": "assistant", "content": "x"}],
         [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}],
-        [{"role": "user", "content": "x"}, {"role": "system", "content": "y"}, {"role": "user", "content": "z"}],
+        [
+            {"role": "user", "content": "x"},
+            {"role": "system", "content": "y"},
+            {"role": "user", "content": "z"},
+        ],
         [{"role": "tool", "content": "x", "tool_call_id": "1"}],
         [{"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}],
         [{"role": "user", "content": "word " * 8000}],
@@ -235,7 +241,12 @@ def test_a_conversation_over_the_own_api(live: Running) -> None:
     assert isinstance(first["answer"], str)
     assert first["timing"]["vision_ms"] > 0
     path = f"/api/v1/sessions/{first['session']}/ask"
-    asked = {"queries": [{"query": "Is it open?", "kind": "yes_no"}, {"query": "How many?", "kind": "count"}]}
+    asked = {
+        "queries": [
+            {"query": "Is it open?", "kind": "yes_no"},
+            {"query": "How many?", "kind": "count"},
+        ]
+    }
     second = live.post(path, json=asked, headers=HEADERS).json()
     assert second["timing"]["known_tokens"] > 48
     assert second["timing"]["vision_ms"] == 0
