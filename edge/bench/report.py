@@ -115,14 +115,10 @@ def pairs(bench: Bench) -> list[Pair]:
         _pair(f"{case.num_rules} rules, {case.size}", _totals(ours[case]), _totals(theirs[case]))
         for case in verdicts
     ]
-    small, large = verdicts[0], verdicts[-1]
-    found.append(
-        _pair(
-            f"{small.num_rules} rules, ours on {small.size}, theirs on {large.size}",
-            _totals(ours[small]),
-            _totals(theirs[large]),
-        )
-    )
+    if len(verdicts) > 1:
+        small, large = verdicts[0], verdicts[-1]
+        task = f"{small.num_rules} rules, ours on {small.size}, theirs on {large.size}"
+        found.append(_pair(task, _totals(ours[small]), _totals(theirs[large])))
     for case in (case for case in theirs if case.kind == "describe"):
         full = [
             s.first_token_s

@@ -62,6 +62,10 @@ def run_bench(
         memory, notes = engine.memory(), engine.notes()
         genai_memory = None if genai is None else genai.memory()
         notes += () if genai is None else (*genai.notes(), tried)
+        notes += tuple(
+            f"no comparison of {case.kind} {case.size}: {reason}"
+            for case, reason in measured.genai_failures.items()
+        )
         stack.pop_all().close()  # one model in memory at a time
         watched = watch_memory(options, num_keyframes, progress) if num_keyframes > 1 else ()
         return Bench(
