@@ -9,13 +9,14 @@ from edge.frames import Luma
 from edge.sampler.glance import Glance
 from edge.sampler.sampler import Sampler
 from edge.sampler.settings import SamplerSettings
+from edge.sampler.trace import Observer
 
 
 class Attention:
     """A sampler, and a glance at the pictures that a camera at rest leaves out."""
 
-    def __init__(self, settings: SamplerSettings) -> None:
-        self.sampler = Sampler(settings)
+    def __init__(self, settings: SamplerSettings, observer: Observer | None = None) -> None:
+        self.sampler = Sampler(settings, observer)
         self._glance = Glance(settings)
 
     def is_quiet(self) -> bool:

@@ -48,6 +48,8 @@ class Motion:
     regions: list[Region]  # largest first
     share: float  # of the looked-at pixels, changed against the recent past
     is_light: bool  # the light jumped; nothing can be said
+    change: Change | None = None  # against the recent past; None for the first picture
+    only_lit: tuple[Region, ...] = ()  # what changed there is how it is lit
 
 
 class MotionDetector:
@@ -82,7 +84,7 @@ class MotionDetector:
         """Regions that differ between two views, largest first."""
         change = self.compare(view, reference)
         found = find_regions(
-            change.mask, change.mask, change.mask, change.difference, self._min_area_px(view)
+            change.mask, change.mask, change.mask, change.difference, self.min_area_px(view)
         )
         return [r for r in found if not is_only_light(r, view, reference, change)]
 
@@ -115,26 +117,31 @@ class MotionDetector:
             self._recent.append(view)
             self._background = view
             self._blind_until_s = view.pts_s + _SETTLE_S
-            return Motion([], 0.0, is_light=True)
+            return Motion([], 0.0, is_light=True, change=change)
         self._remember(view)
         elapsed_s = view.pts_s - previous.pts_s
         self._noise.learn(change.difference, elapsed_s)
         if view.pts_s < self._blind_until_s:
             self._background = view
-            return Motion([], 0.0, is_light=True)
-        regions = self._regions(view, reference, change)
+            return Motion([], 0.0, is_light=True, change=change)
+        regions, only_lit = self._regions(view, reference, change)
         if fit.step < _LIGHT_STEP:
             self._unrest.learn(change.signed, change.limit, elapsed_s, things)
         share = cv2.countNonZero(change.mask) / self._look.num_px(view.shape)
-        return Motion(regions, share if regions else 0.0, is_light=False)
+        share = share if regions else 0.0
+        return Motion(regions, share, is_light=False, change=change, only_lit=only_lit)
 
-    def _regions(self, view: View, reference: View, change: Change) -> list[Region]:
+    def _regions(
+        self, view: View, reference: View, change: Change
+    ) -> tuple[list[Region], tuple[Region, ...]]:
+        """Where something moves, and where only the light does."""
         background = self._background if self._background is not None else reference
-        min_area_px = self._min_area_px(view)
+        min_area_px = self.min_area_px(view)
         fit = fit_light(view, background, self._look)
         since = self._steadied(view, background, fit)
         both = change.mask | since.mask
         regions: list[Region] = []
+        only_lit: tuple[Region, ...] = ()
         if cv2.countNonZero(change.mask) * 2 >= min_area_px:
             strength = np.where(since.mask, since.difference, change.difference)
             found = find_regions(both, change.mask, since.mask, strength, min_area_px)
@@ -144,13 +151,14 @@ class MotionDetector:
                 if not is_only_light(region, view, reference, change)
                 or not is_only_light(region, view, background, since)
             ]
+            only_lit = tuple(region for region in found if region not in regions)
             regions = self._with_unrest(regions, view.shape)
         moving = change.mask.copy()
         for region in regions:  # a large plain thing moves at its outline only
             x1, y1, x2, y2 = region.box.to_px(view.shape[1], view.shape[0])
             moving[y1:y2, x1:x2] = 1
         self._learn_background(view, background, since, fit, moving)
-        return regions
+        return regions, only_lit
 
     def _learn_background(
         self, view: View, background: View, since: Change, fit: LightFit, moving: Mask
@@ -231,6 +239,7 @@ class MotionDetector:
     def _remember(self, view: View) -> None:
         self._recent.append(view)
 
-    def _min_area_px(self, view: View) -> int:
+    def min_area_px(self, view: View) -> int:
+        """The smallest region that counts, in pixels of this picture."""
         scale = (view.shape[1] / _REFERENCE_WIDTH_PX) ** 2
         return max(4, round(self._settings.contour_area * self._settings.strictness * scale))

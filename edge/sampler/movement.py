@@ -136,6 +136,7 @@ class Movement:
     tracks: list[Track] = field(default_factory=list)
     newcomers: list[Track] = field(default_factory=list)
     travellers: list[Track] = field(default_factory=list)  # found to be on their way just now
+    lost: list[Track] = field(default_factory=list)  # given up just now, never sure to be a thing
     is_moving: bool = False
     has_started: bool = False
     has_ended: bool = False
@@ -160,6 +161,7 @@ class Movement:
         gap_s = now_s - self._previous_s  # slow cameras: being lost takes two pictures at least
         self._previous_s = now_s
         lost_s = max(_LOST_S, 1.5 * gap_s)
+        self.lost = [t for t in self.tracks if now_s - t.last_s > lost_s and not t.is_confirmed]
         self.tracks = [track for track in self.tracks if now_s - track.last_s <= lost_s]
         confirmed = {id(track) for track in self.tracks if track.is_confirmed}
         travelled = {id(track) for track in self.tracks if track.has_travelled}

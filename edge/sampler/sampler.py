@@ -25,6 +25,7 @@ from edge.sampler.settings import SamplerSettings
 from edge.sampler.settling import Settling
 from edge.sampler.signature import Signatures
 from edge.sampler.tamper import TamperDetector, is_shifted
+from edge.sampler.trace import Drop, Observer, Reason, describe_step
 from edge.sampler.view import View
 
 _MASKED_LUMA = np.uint8(128)
@@ -37,11 +38,12 @@ class Sampler:
     """Chooses keyframes among one camera's frames, offered in order of time.
 
     `is_moving`, `motion_score` (0..1) and `tamper` ("", covered, black, frozen, moved) describe
-    the last frame.
+    the last frame. `observer` is shown what becomes of each one; without it that costs nothing.
     """
 
-    def __init__(self, settings: SamplerSettings) -> None:
+    def __init__(self, settings: SamplerSettings, observer: Observer | None = None) -> None:
         self._settings = settings
+        self._observer = observer
         self._look = LookArea(settings.mask)
         self._motion = MotionDetector(settings, self._look)
         self._scene = SceneDetector(settings.scene_threshold)
@@ -157,6 +159,7 @@ class Sampler:
         if self._settings.motion:
             motion = self._motion.step(view, self._movement.things, is_moving=self.is_moving)
             chosen += self._follow(frame, view, motion)
+            self._tell_step(view, motion)
         return chosen
 
     def _change_scene(self, cut: Cut, view: View) -> list[Keyframe]:
@@ -187,6 +190,7 @@ class Sampler:
         movement = self._movement
         present = [region for region in motion.regions if not region.is_vacated]
         tracks = movement.step(present, now_s)
+        self._tell_lost()
         for track in movement.travellers:
             self._motion.unlearn(track.path or track.box)
         self._motion_score = 0.0
@@ -205,8 +209,11 @@ class Sampler:
         self._pacing.add_newcomers(movement.newcomers)
         if movement.has_started:
             self._start(now_s)
-        elif self._window is None and seen is not None and self._pacing.wants(seen, now_s):
-            self._window = Window(now_s + self._settings.max_window_s)
+        elif self._window is None and seen is not None:
+            if self._pacing.wants(seen, now_s):
+                self._window = Window(now_s + self._settings.max_window_s)
+            else:
+                self._drop(now_s, "paced", seen.boxes)
         chosen: list[Keyframe] = []
         if self._window is not None:
             if now_s > self._window.closes_s + 1e-3:
@@ -243,6 +250,7 @@ class Sampler:
             best.view, best.boxes, self._motion
         ):
             self._pacing.note_repeated(best)
+            self._drop(best.frame.pts_s, "repeat", best.boxes)
             return []
         self._pacing.note_chosen(best)
         self._touched = best.boxes
@@ -273,6 +281,8 @@ class Sampler:
             self._signatures.add(still_view, at_rest=True)
             score = _score(sum(box.area for box in boxes))
             chosen.append(self._keyframe(still_frame, still_view, "motion", score, "after", boxes))
+        else:
+            self._drop(still_frame.pts_s, "unchanged", boxes)
         self._forget_movement()
         self._quiet.clear()
         self._quiet.offer(frame)
@@ -286,6 +296,34 @@ class Sampler:
         if changed and not self._signatures.last_at_rest:
             return False
         return self._signatures.repeats_last(view, changed + self._touched, self._motion)
+
+    # What is told to an observer
+
+    def _drop(self, pts_s: float, reason: Reason, boxes: tuple[Box, ...]) -> None:
+        if self._observer is not None:
+            self._observer.dropped(Drop(pts_s, reason, boxes))
+
+    def _tell_lost(self) -> None:
+        for track in self._movement.lost:
+            self._drop(track.last_s, "restless" if track.is_restless else "flicker", (track.box,))
+
+    def _tell_step(self, view: View, motion: Motion) -> None:
+        if self._observer is None or motion.change is None:
+            return
+        if motion.only_lit:
+            self._drop(view.pts_s, "light", tuple(region.box for region in motion.only_lit))
+        self._observer.stepped(
+            describe_step(
+                view.pts_s,
+                motion,
+                motion.change,
+                self._movement.tracks,
+                is_moving=self.is_moving,
+                scores=(self._motion_score, self._scene.score),
+                min_area_px=self._motion.min_area_px(view),
+                tamper=self.tamper,
+            )
+        )
 
     # Keyframes
 

@@ -55,6 +55,7 @@ class SceneDetector:
     """Finds cuts; each is told one picture late, when the new scene has stayed."""
 
     def __init__(self, threshold: float) -> None:
+        self.score = 0.0  # unlikeness of the last picture to the scene, 0..1
         self._threshold = threshold
         self._last: View | None = None  # last picture that showed a scene
         self._scores: deque[float] = deque(maxlen=_RECENT)
@@ -80,6 +81,7 @@ class SceneDetector:
             self._last = view
             return None
         score = 0.0 if _is_much_the_same(view, self._last) else unlikeness(view, self._last)
+        self.score = score
         if self._pending is not None:
             return self._confirm(self._pending, view, score)
         usual = max(self._scores, default=0.0)
