@@ -16,7 +16,7 @@ from edge.bench.genai import BACKENDS
 from edge.bench.limit import lower_limit
 from edge.bench.machine import read_machine, usable_cores
 from edge.bench.probes import measure_rates
-from edge.bench.report import Bench
+from edge.bench.results import Bench
 from edge.bench.rounds import run_rounds
 from edge.vlm.layout import load_layout
 

@@ -81,7 +81,8 @@ def run(args: argparse.Namespace) -> int:
         raise PictureError(f"{args.picture}: there is no folder {args.picture.parent}")
 
     from edge.bench.cases import build_plan
-    from edge.bench.report import as_document, as_tables
+    from edge.bench.document import as_document
+    from edge.bench.report import as_tables
     from edge.bench.run import run_bench
     from edge.bench.tables import as_text
 

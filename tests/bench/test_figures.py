@@ -13,7 +13,7 @@ from edge.bench.figures import Memory, Sample, Spread, read_memory
 from edge.bench.genai import build_prompt, grammar
 from edge.bench.limit import lower_limit
 from edge.bench.probes import Rates
-from edge.bench.report import (
+from edge.bench.results import (
     DESCRIPTION_STEPS,
     decode_rate,
     description_s,
