@@ -52,7 +52,7 @@ def as_document(bench: Bench) -> dict[str, Any]:
             {
                 "picture": case.size,
                 "added_s": dataclasses.asdict(Spread.of(description_s(ours, case))),
-                "written_tokens": median_of(ours[case], lambda s: s.output_tokens),
+                "chosen_tokens": median_of(ours[case], lambda s: s.output_tokens),
                 "decode_s": median_of(ours[case], lambda s: s.decode_s),
             }
             for case in ours

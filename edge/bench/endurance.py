@@ -18,7 +18,6 @@ FIRST_KEYFRAMES = 100  # after these the working set is expected to stand
 DESCRIBE_EVERY = 50
 WHOLE_FRAME_SHARE = 0.15
 SIDE_PX = 32
-DESCRIBE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ def mixed_keyframe(index: int) -> Case:
         width_px, height_px = (SIDE_PX * int(n) for n in rng.integers((4, 3), (13, 10)))
     # Not right before a count: what a description leaves is freed some keyframes later.
     if index % DESCRIBE_EVERY == DESCRIBE_EVERY // 2 - 1:
-        return Case("describe", width_px, height_px, LIMIT_RULES, DESCRIBE_S)
+        return Case("describe", width_px, height_px, LIMIT_RULES)
     return Case("verdict", width_px, height_px, LIMIT_RULES)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import openvino as ov
 
-from edge.bench.cases import FIRST_QUESTION, FOLLOW_UP, SHORT_TEXT, Case
+from edge.bench.cases import DOCUMENT, FIRST_QUESTION, FOLLOW_UP, SHORT_TEXT, Case
 from edge.bench.child import SideOptions
 from edge.bench.figures import Sample
 from edge.errors import AnalysisFailed, ModelInvalid, ModelMissing
@@ -27,7 +27,6 @@ DESCRIBE = (
     'is visible), "texts" (words that can be read), "spatial_relations" (where things are relative '
     "to each other)."
 )
-DESCRIPTION_TOKENS = 60  # a usual description; a random model would write on to every bound
 _STRING = r'"[^"\\]{1,100}"'
 _LIST = rf"\[({_STRING}(, {_STRING}){{0,7}})?\]"
 _DESCRIPTION = (
@@ -52,6 +51,9 @@ class GenaiSide:
         begun_s = time.monotonic()
         self._pipeline = self._open()
         self.load_s = time.monotonic() - begun_s
+        # A model with random weights writes other words, but as many.
+        encoded = self._pipeline.get_tokenizer().encode(DOCUMENT)
+        self._document_tokens = int(encoded.input_ids.shape[1])
 
     def _open(self) -> Any:
         properties: dict[str, Any] = {
@@ -82,7 +84,7 @@ class GenaiSide:
         config = self._genai.GenerationConfig()
         config.do_sample = False
         config.structured_output_config = self._genai.StructuredOutputConfig(regex=grammar(case))
-        config.max_new_tokens = DESCRIPTION_TOKENS if case.kind == "describe" else 40 * 8
+        config.max_new_tokens = self._document_tokens if case.kind == "describe" else 40 * 8
         picture = ov.Tensor(case.picture(round_index))
         result, total_s = self._generate(build_prompt(case), config, images=[picture])
         return self._sample(case, result, total_s)
@@ -109,7 +111,8 @@ class GenaiSide:
         try:
             result = self._pipeline.generate(prompt, generation_config=config, **pictures)
         except (RuntimeError, ValueError, TypeError) as error:
-            raise AnalysisFailed(f"openvino-genai failed: {error}") from error
+            cause = str(error).strip().splitlines()[-1]  # the rest are source positions
+            raise AnalysisFailed(f"openvino-genai failed: {cause}") from error
         return result, time.perf_counter() - begun_s
 
     @staticmethod

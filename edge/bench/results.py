@@ -12,16 +12,12 @@ from dataclasses import dataclass
 from edge.bench.cases import Case, Plan
 from edge.bench.endurance import Watched
 from edge.bench.figures import Memory, Sample, Spread, Start
-from edge.bench.genai import DESCRIPTION_TOKENS
 from edge.bench.limit import Limit
 from edge.bench.machine import Machine
 from edge.bench.probes import Rates
 from edge.bench.rounds import Measured, Samples
 from edge.questions import ModelInfo
 
-# A description of DESCRIPTION_TOKENS tokens has 25 that the model chooses; what is forced between
-# them goes in about 12 blocks, each as dear as a step.
-DESCRIPTION_STEPS = 25 + 12
 FOLLOW_UPS = {
     "follow_up": "yes/no question on an open session",
     "follow_up_text": "text question on an open session, first token",
@@ -76,19 +72,12 @@ def outside_share(samples: Samples, case: Case) -> Spread | None:
 
 
 def description_s(samples: Samples, case: Case) -> list[float]:
-    """For each round, what a description of DESCRIPTION_TOKENS tokens adds to the verdicts.
-
-    The reading is measured (a pass with the request less one without); the writing is the measured
-    time of a step, times the steps such a description takes: how much a model writes is its own
-    affair, and one with random weights never ends.
-    """
+    """For each round, what a description adds to the verdicts on the same picture."""
     plain = samples[Case("verdict", case.width_px, case.height_px, case.num_rules)]
-    added = []
-    for with_text, without in zip(samples[case], plain, strict=True):
-        reading_s = max(0.0, with_text.total_s - with_text.decode_s - without.total_s)
-        step_s = with_text.decode_s / max(1, with_text.output_tokens)
-        added.append(reading_s + DESCRIPTION_STEPS * step_s)
-    return added
+    return [
+        max(0.0, with_text.total_s - without.total_s)
+        for with_text, without in zip(samples[case], plain, strict=True)
+    ]
 
 
 def prefill_rate(samples: Samples) -> float:
@@ -117,12 +106,8 @@ def pairs(bench: Bench) -> list[Pair]:
         task = f"{small.num_rules} rules, ours on {small.size}, theirs on {large.size}"
         found.append(_pair(task, _totals(ours[small]), _totals(theirs[large])))
     for case in (case for case in theirs if case.kind == "describe"):
-        full = [
-            s.first_token_s
-            + (s.total_s - s.first_token_s) * (DESCRIPTION_TOKENS - 1) / max(1, s.output_tokens - 1)
-            for s in theirs[case]
-        ]
-        found.append(_pair(f"description, {case.size}", description_s(ours, case), full))
+        task = f"description, {case.size}"
+        found.append(_pair(task, description_s(ours, case), _totals(theirs[case])))
     for case in (case for case in theirs if case.kind in FOLLOW_UPS):
         task = f"{FOLLOW_UPS[case.kind]}, {case.size}"
         found.append(_pair(task, _totals(ours[case]), _totals(theirs[case])))

@@ -34,8 +34,8 @@ DATABASE_NAME = "edge.db"
 # 2 and of 200 bytes. (Payloads of just over half a page, 2 to 3 kB, waste the rest of it.)
 ROW_BYTES = 120
 
-# What the search index takes: for each character of words and for each verdict. Measured with 30,000
-# findings of 30 words.
+# What the search index takes: for each character of words and for each verdict. Measured with
+# 30,000 findings of 30 words.
 _WORD_BYTES = 4
 _VERDICT_BYTES = 60
 

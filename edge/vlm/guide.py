@@ -19,7 +19,7 @@ from edge.errors import AnalysisFailed, ModelInvalid
 from edge.grammar import Grammar
 from edge.vlm.json_place import locate
 from edge.vlm.runner import Bools, Floats
-from edge.vlm.tokens import TokenCoder
+from edge.vlm.tokens import Ids, TokenCoder
 
 _MAX_CLOSING_TOKENS = 20_000
 
@@ -72,6 +72,10 @@ class Guide:
         self._guides, self._coder, self._matcher = guides, coder, matcher
         self.ids: list[int] = []
         self.text = b""
+
+    def encode(self, text: str) -> Ids:
+        """The tokens of a text, by the model's tokenizer."""
+        return self._coder.encode(text)
 
     def is_complete(self) -> bool:
         """Whether nothing can follow."""

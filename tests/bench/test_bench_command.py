@@ -52,7 +52,9 @@ def test_json_is_one_document(capsys):
     assert found["total_s"]["median"] > 0
     assert found["outside_infer"] is not None, "the clock around inference sees nothing"
     assert document["limit"]["total_s"] > 0
-    assert all(d["written_tokens"] > 5 for d in document["descriptions"]), "no pace to go by"
+    chosen = {d["chosen_tokens"] for d in document["descriptions"]}
+    assert len(chosen) == 1, "the same description is written each time"
+    assert chosen.pop() > 20
     assert document["memory"]["engine"]["anonymous_bytes"] > 1e7
     watched = document["memory"]["over_keyframes"]
     assert [w["num_keyframes"] for w in watched] == [1, 3]
@@ -70,7 +72,9 @@ def test_both_sides_in_turn(capsys):
     document = json.loads(capsys.readouterr().out)
     tasks = {pair["task"]: pair for pair in document["against"]}
     assert {"8 rules, 256x192", "8 rules, 640x352", "description, 640x352"} <= set(tasks)
-    assert sum("open session" in task for task in tasks) == 2
+    # Its chat mode fails on one of its backends; which is the quicker one here is not ours to say.
+    failed = [note for note in document["notes"] if note.startswith("no comparison of follow_up")]
+    assert sum("open session" in task for task in tasks) + len(failed) == 2
     pair = tasks["8 rules, 256x192"]
     assert pair["ratio"]["median"] == pytest.approx(
         pair["theirs_s"]["median"] / pair["ours_s"]["median"]

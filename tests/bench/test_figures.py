@@ -14,7 +14,6 @@ from edge.bench.genai import build_prompt, grammar
 from edge.bench.limit import lower_limit
 from edge.bench.probes import Rates
 from edge.bench.results import (
-    DESCRIPTION_STEPS,
     decode_rate,
     description_s,
     outside_share,
@@ -25,7 +24,7 @@ from edge.demo import __file__ as demo_file
 from edge.vlm.layout import load_layout
 
 VERDICT = Case("verdict", 256, 192, 8)
-DESCRIBE = Case("describe", 256, 192, 8, 3.0)
+DESCRIBE = Case("describe", 256, 192, 8)
 
 
 def sample(total_s: float, **more) -> Sample:
@@ -70,7 +69,7 @@ def test_description_is_counted_without_the_verdicts():
         VERDICT: [sample(1.0)],
         DESCRIBE: [sample(6.2, decode_s=5.0, output_tokens=50)],
     }
-    assert description_s(samples, DESCRIBE) == [pytest.approx(0.2 + DESCRIPTION_STEPS * 0.1)]
+    assert description_s(samples, DESCRIBE) == [pytest.approx(5.2)]
 
 
 def test_token_rates():
