@@ -12,7 +12,8 @@
     │   └── SessionGone           a follow-up to a conversation that is not open any more
     ├── TooBusy               a person's question was not taken: too many wait, or for too long
     ├── Withdrawn             a question was taken back before its answer began
-    ├── LabelError            labelled pictures that cannot be used; the text lists every fault
+    ├── LabelError            labelled pictures or clips that cannot be used; lists every fault
+    ├── ReportError           a report that cannot be written
     ├── ModelError            the vision-language model
     │   ├── ModelMissing          no model at the configured place
     │   ├── ModelInvalid          files missing, mismatched or of another architecture
@@ -102,7 +103,11 @@ class Withdrawn(EdgeError):
 
 
 class LabelError(EdgeError):
-    """Labelled pictures that cannot be used."""
+    """Labelled pictures or clips that cannot be used."""
+
+
+class ReportError(EdgeError):
+    """A report that cannot be written."""
 
 
 class ModelError(EdgeError):

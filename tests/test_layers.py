@@ -10,7 +10,7 @@ import pytest
 
 EDGE = Path(__file__).parents[1] / "edge"
 STAGES = {"capture", "sampler", "vlm", "rules", "store", "mqtt", "web"}
-WIRING = {"daemon", "cli", "demo", "bench", "convert"}  # may import any stage
+WIRING = {"daemon", "cli", "demo", "bench", "convert", "replay"}  # may import any stage
 TOOLS = {"hub"}  # leaf folders that no stage imports
 NOUNS = {p.stem for p in EDGE.glob("*.py")} - {"__init__", "__main__"}
 
@@ -21,7 +21,7 @@ OWNERS = {
     "openvino": {"vlm", "bench"},  # `edge bench` measures the library too
     "transformers": {"vlm", "bench"},
     "tokenizers": {"vlm"},
-    "jinja2": {"vlm"},
+    "jinja2": {"vlm", "replay"},  # chat templates; the report
     "llguidance": {"vlm", "grammar"},
     "paho": {"mqtt", "cli"},  # `edge watch` is a client of its own
     "fastapi": {"web"},

@@ -63,7 +63,7 @@ class SourceFacts:
     `gop_frames` and `gop_s` how far apart its I-frames are; None where unknown. `decode` is what is
     decoded now: all pictures, or I-frames alone (`idle`: as long as all is quiet); `reason` says
     why an `auto` camera cannot rest, else "". `main` is the stream beside this one, if there are
-    two.
+    two. `start_s` is the recording's own time at the beginning of ours, 0 for live streams.
     """
 
     kind: Kind | Literal["demo"]
@@ -78,3 +78,4 @@ class SourceFacts:
     reason: str
     counters: Counters
     main: MainFacts | None = None
+    start_s: float = 0.0

@@ -91,6 +91,7 @@ class Source:
             reason=self._resting.reason,
             counters=self._count,
             main=None if self._main is None else self._main.facts,
+            start_s=(self._stream.start_s or 0.0) if self._stream.recorded else 0.0,
         )
 
     def frames(self) -> Iterator[Frame]:

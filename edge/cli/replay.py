@@ -1,14 +1,23 @@
-"""Run the daemon's own sampler and rules over a video file, as fast as possible.
+"""Run the daemon's own sampler and rules over video files, as fast as possible.
 
     edge replay porch.mp4                         when would it have looked?
     edge replay porch.mp4 -c edge.yaml            and what would the rules have said?
-    edge replay porch.mp4 -c edge.yaml --no-model --json
+    edge replay clips/ -c edge.yaml --no-model    all clips of a folder
+    edge replay porch.mp4 --report out.html       why: scores, masks, pictures, what was dropped
+    edge replay porch.mp4 --truth porch.json      how good was that?
+    edge replay porch.mp4 -c edge.yaml --compare other.yaml
 
 With -c the file takes the place of one of the configured cameras: its motion settings, masks, zones
 and rules hold, and time is the file's own. Nothing is published or stored.
 
 With --json each line is one object: {"kind": "keyframe", "t": seconds of presentation time, ...},
-{"kind": "verdict", ...}, {"kind": "rule", ...} when a state changes, and {"kind": "end", ...} last.
+{"kind": "verdict", ...}, {"kind": "rule", ...} when a state changes, {"kind": "error", ...} for a
+clip of a folder that cannot be read, and {"kind": "end", ...} after each clip; with several clips
+or configurations each says "clip" or "config". {"kind": "summary", ...} of each configuration
+follows where --truth or --compare is given.
+
+--truth takes the labels of one clip, or a folder of them: JSON with "events" (t_start, t_end,
+category, tolerance, confidence), "quiet_intervals" and more; `edge/replay/truth.py` has the form.
 """
 
 from __future__ import annotations
@@ -17,215 +26,113 @@ import argparse
 import json
 import os
 import sys
-import time
-from collections.abc import Iterator
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.cli.arguments import UsageError
-from edge.errors import ConfigError, Problem, SourceEnded, SourceUnreachable
+from edge.errors import ReportError
 
 if TYPE_CHECKING:
-    from edge.capture.settings import SourceSettings
-    from edge.config.models import Config
-    from edge.frames import Keyframe
-    from edge.rules.book import RuleChange
-    from edge.sampler.settings import SamplerSettings
+    from edge.replay.compare import Side
+    from edge.replay.truth import Truth
 
 NAME = "replay"
-HELP = "run sampler and rules over a video file"
+HELP = "run sampler and rules over video files, and see why"
+DECODES = ("auto", "all", "iframes")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("video", type=Path, help="a video file of any kind that FFmpeg reads")
+    parser.add_argument(
+        "video", type=Path, help="a video file of any kind that FFmpeg reads, or a folder of them"
+    )
     parser.add_argument("-c", "--config", type=Path, metavar="FILE", help="the configuration, YAML")
     parser.add_argument("--camera", default="", help="whose place to take (default: the first)")
     parser.add_argument(
         "--no-model", action="store_true", help="only choose keyframes, ask the model nothing"
     )
+    parser.add_argument(
+        "--decode",
+        choices=DECODES,
+        help="which pictures are decoded: as `capture.decode` (default: the camera's own with -c, "
+        "else all)",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+    parser.add_argument(
+        "--report", type=Path, metavar="OUT.html", help="also write one page with everything in it"
+    )
+    parser.add_argument(
+        "--truth", type=Path, metavar="LABELS", help="score recall, latency and false calls"
+    )
+    parser.add_argument(
+        "--compare", type=Path, metavar="FILE", help="another configuration, side by side"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Print what the daemon would have done."""
-    if args.camera and args.config is None:
+    if args.camera and args.config is None and args.compare is None:
         raise UsageError("--camera needs -c FILE")
-    if not args.video.is_file():
-        raise SourceUnreachable(f"{args.video}: no such file")
+    if args.report is not None and not args.report.absolute().parent.is_dir():
+        raise ReportError(f"{args.report}: there is no folder {args.report.parent}")
     os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")  # read when OpenCV is imported
-    say = _say_json if args.json else _say_text
-    started = time.monotonic()
-    num_keyframes = 0
-    end_s = 0.0
-    if args.config is None:
-        source, sampler = _plain_settings(args.video)
-        judge = None
-    else:
-        config, camera = _load(args.config, args.camera)
-        source, sampler = _configured_settings(config, camera, args.video)
-        judge = None if args.no_model else _Judge(config, camera)
-    for keyframe in _keyframes(source, sampler):
-        num_keyframes += 1
-        end_s = keyframe.pts_s
-        say(keyframe_line(keyframe))
-        if judge is not None:
-            for line in judge.look_at(keyframe):
-                say(line)
-    say(
-        {
-            "kind": "end",
-            "t": round(end_s, 3),
-            "keyframes": num_keyframes,
-            "seconds": round(time.monotonic() - started, 3),
-        }
-    )
-    return 0
+    from edge.replay.clips import find_clips
 
+    clips = find_clips(args.video)
+    truths: dict[Path, Truth] = {}
+    if args.truth is not None:
+        from edge.replay.truth import load_truths
 
-def keyframe_line(keyframe: Keyframe) -> dict[str, object]:
-    """A keyframe as it is printed."""
-    return {
-        "kind": "keyframe",
-        "t": round(keyframe.pts_s, 3),
-        "trigger": keyframe.trigger,
-        "phase": keyframe.phase,
-        "score": round(keyframe.score, 3),
-        "boxes": [[round(side, 4) for side in box.as_tuple()] for box in keyframe.boxes],
-        "zones": list(keyframe.zones),
-        "started": round(keyframe.started_pts_s, 3),
-        "detail": keyframe.detail,
-    }
+        truths = load_truths(args.truth, clips)
 
+    from edge.cli.replay_lines import JsonLines, TextLines
+    from edge.replay.outcome import Keep
+    from edge.replay.views import load_views, run_view
 
-def _keyframes(source: SourceSettings, sampler: SamplerSettings) -> Iterator[Keyframe]:
-    from edge.capture.source import open_source
-    from edge.sampler.sampler import Sampler
+    views = load_views(args.config, args.compare, args.camera, args.decode)
+    keep = Keep()
+    if args.report is not None:
+        from edge.replay.report import MAX_PICTURES
 
-    chooser = Sampler(sampler)
-    with open_source(source) as opened:
-        try:
-            for frame in opened.frames():
-                yield from chooser.step(frame)
-        except SourceEnded:
-            yield from chooser.flush()
-
-
-def _plain_settings(video: Path) -> tuple[SourceSettings, SamplerSettings]:
-    from edge.capture.settings import SourceSettings
-    from edge.sampler.settings import SamplerSettings
-
-    return (
-        SourceSettings(camera=video.name, url=str(video.absolute()), realtime=False),
-        SamplerSettings(camera=video.name),
-    )
-
-
-def _load(path: Path, camera: str) -> tuple[Config, str]:
-    from edge.config.load import load_config
-
-    config = load_config(path).config
-    name = camera or next(iter(config.cameras))
-    if name not in config.cameras:
-        known = ", ".join(config.cameras)
-        raise ConfigError(
-            str(path), [Problem("cameras", f"there is no camera {name!r}.", f"There are: {known}.")]
+        keep = Keep(trace=True, num_pictures=max(4, MAX_PICTURES // (len(views) * len(clips))))
+    runs = []
+    for view in views:
+        is_alone = len(views) == 1
+        listener = (
+            JsonLines(name_clips=len(clips) > 1, config="" if is_alone else view.label)
+            if args.json
+            else TextLines(name_clips=len(clips) > 1, brief=not is_alone)
         )
-    return config, name
-
-
-def _configured_settings(
-    config: Config, camera: str, video: Path
-) -> tuple[SourceSettings, SamplerSettings]:
-    from edge.daemon.wiring import camera_plan
-
-    plan = camera_plan(config, camera)
-    source = replace(plan.source, url=str(video.absolute()), realtime=False, loop=False, options=())
-    return source, plan.sampler
-
-
-class _Judge:
-    """Asks the rules' questions and moves their states, by the file's own time."""
-
-    def __init__(self, config: Config, camera: str) -> None:
-        from edge.daemon.wiring import (
-            analyzer_plan,
-            build_rules,
-            camera_zones,
+        with_model = not args.no_model
+        runs.append(
+            run_view(view, clips, truths, keep=keep, with_model=with_model, listener=listener)
         )
-        from edge.hub.places import find_model
-        from edge.rules.book import RuleBook
-        from edge.vlm.engine import open_tested_engine
-
-        self._camera = camera
-        self._deadline_s = config.vlm.deadline_s
-        self._start = datetime.now(UTC)
-        self._rules = RuleBook(build_rules(config), camera_zones(config))
-        plan = analyzer_plan(config, find_model(config.vlm.model))
-        self._engine = open_tested_engine(plan.engine)
-
-    def look_at(self, keyframe: Keyframe) -> Iterator[dict[str, object]]:
-        """The verdicts about a keyframe, and the states that it or the time before it changed."""
-        from edge.questions import AnalysisRequest
-        from edge.rules.state import Moment
-
-        at = self._start + timedelta(seconds=keyframe.pts_s)
-        keyframe = replace(keyframe, camera=self._camera, mono_s=keyframe.pts_s, captured_at=at)
-        for change in self._rules.tick(Moment(keyframe.pts_s, at)):
-            yield _rule_line(keyframe.pts_s, change)
-        asking = self._rules.ask(keyframe)
-        if not asking.looks:
-            return
-        result = self._engine.analyze(
-            AnalysisRequest(
-                id="replay",
-                image=keyframe.image,
-                before=keyframe.before,
-                looks=asking.looks,
-                deadline_s=self._deadline_s,
-            )
-        )
-        settlement = self._rules.settle(asking, result.answers)
-        for verdict in settlement.verdicts:
-            yield {"kind": "verdict", "t": round(keyframe.pts_s, 3), **verdict.model_dump()}
-        for change in settlement.changes:
-            yield _rule_line(keyframe.pts_s, change)
+    if args.truth is not None or args.report is not None or len(views) > 1:
+        _conclude(args, [one.side() for one in runs], truths)
+    return int(any(outcome.error for one in runs for outcome in one.outcomes))
 
 
-def _rule_line(t_s: float, change: RuleChange) -> dict[str, object]:
-    return {
-        "kind": "rule",
-        "t": round(t_s, 3),
-        "rule": change.rule.name,
-        "state": change.transition.after,
-        "alert": change.transition.alert,
-    }
+def _conclude(args: argparse.Namespace, sides: list[Side], truths: dict[Path, Truth]) -> None:
+    """What can be said only at the end: figures, differences, the report."""
+    if args.truth is not None or args.compare is not None:
+        from edge.replay.compare import as_lines, differences, figures
 
+        if args.json:
+            for line in as_lines(sides):
+                print(json.dumps(line, ensure_ascii=False), flush=True)
+        else:
+            from edge.bench.tables import Table, as_text
 
-def _say_json(line: dict[str, object]) -> None:
-    print(json.dumps(line, ensure_ascii=False), flush=True)
+            head = ("", *(side.label for side in sides))
+            rows = tuple((title, *cells) for title, cells in figures(sides))
+            print(as_text((Table("", head, rows),)).strip("\n"))
+            for one in differences(*sides) if len(sides) == 2 else ():
+                for side, times in zip(sides, (one.only_first, one.only_second), strict=True):
+                    if times:
+                        listed = ", ".join(f"{t:.1f}" for t in times)
+                        print(f"{one.clip.name}: only {side.label}: {listed}")
+    if args.report is not None:
+        from edge.replay.report import write_report
 
-
-def _say_text(line: dict[str, object]) -> None:
-    match line:
-        case {"kind": "keyframe", "t": t, "trigger": trigger, "phase": phase, "boxes": boxes}:
-            where = _regions(boxes)
-            print(f"{_clock(t)}  keyframe  {trigger}{f' {phase}' if phase else ''}, {where}")
-        case {"kind": "verdict", "rule": rule, "answer": answer, "probability": p, "verdict": v}:
-            print(f"           {rule}: {answer} ({p:.0%}), {v}")
-        case {"kind": "rule", "t": t, "rule": rule, "state": state}:
-            print(f"{_clock(t)}  rule {rule} is {state}")
-        case {"kind": "end", "keyframes": number, "seconds": seconds}:
-            print(f"{number} keyframes; took {seconds:.1f} s", file=sys.stderr)
-
-
-def _regions(boxes: object) -> str:
-    number = len(boxes) if isinstance(boxes, list) else 0
-    return "1 region" if number == 1 else f"{number} regions" if number else "whole frame"
-
-
-def _clock(t: object) -> str:
-    minutes, seconds = divmod(float(str(t)), 60)
-    return f"{int(minutes):3d}:{seconds:05.2f}"
+        write_report(args.report, sides, truths)
+        print(f"report: {args.report}", file=sys.stderr)

@@ -65,6 +65,11 @@ class MotionDetector:
         self._background: View | None = None
         self._blind_until_s = -math.inf
 
+    @property
+    def restless(self) -> Mask | None:
+        """(h, w) uint8, 1 where the scene moves by itself; None if it does so nowhere."""
+        return self._unrest.restless
+
     def rebaseline(self) -> None:
         """Forget the pictures (not the noise): what comes next is the new normal."""
         self._recent.clear()

@@ -44,7 +44,8 @@ class Step:
     counts, `strength` how far the most changed pixels are above theirs (1: at the limit).
     `scene_score` 0..1 is how unlike the last scene it is. `things` are boxes of what is sure to
     move, `doubtful` of what may be nothing. `changed` is (h, w) uint8, 1 where a pixel changed by
-    more than its limit, also where that is usual. `tamper` is "" or what is wrong.
+    more than its limit, also where that is usual; `restless` is 1 where the scene moves by itself,
+    None if it does so nowhere. `tamper` is "" or what is wrong.
     """
 
     pts_s: float
@@ -57,6 +58,7 @@ class Step:
     things: tuple[Box, ...]
     doubtful: tuple[Box, ...]
     changed: Mask
+    restless: Mask | None
     tamper: str
 
 
@@ -88,6 +90,7 @@ def describe_step(
     is_moving: bool,
     scores: tuple[float, float],
     min_area_px: int,
+    restless: Mask | None,
     tamper: str,
 ) -> Step:
     """A step as it is told; `scores` are motion and scene, `change` is the motion's."""
@@ -104,5 +107,6 @@ def describe_step(
         things=tuple(track.box for track in seen if track.is_confirmed),
         doubtful=tuple(track.box for track in seen if not track.is_confirmed),
         changed=(change.difference > change.limit).astype(np.uint8),
+        restless=restless,
         tamper=tamper,
     )

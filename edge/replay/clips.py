@@ -1,0 +1,37 @@
+"""Which files are replayed: one clip, or all of a folder. Knows names, not what is in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge.errors import SourceUnreachable
+
+SUFFIXES = frozenset(
+    {".3gp", ".asf", ".avi", ".flv", ".h264", ".h265", ".m2ts", ".m4v", ".mjpeg", ".mjpg", ".mkv"}
+    | {".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".webm", ".wmv"}
+)
+
+
+def find_clips(path: Path) -> tuple[Path, ...]:
+    """The file itself, or a folder's clips by name; hidden files and sub-folders do not count.
+
+    Raises SourceUnreachable where there is nothing to read.
+    """
+    if not path.is_dir():
+        if not path.is_file():
+            raise SourceUnreachable(f"{path}: no such file")
+        return (path,)
+    try:
+        clips = [
+            one
+            for one in sorted(path.iterdir())
+            if one.suffix.casefold() in SUFFIXES and not one.name.startswith(".") and one.is_file()
+        ]
+    except OSError as error:
+        raise SourceUnreachable(f"{path}: cannot be read: {error.strerror}") from None
+    if not clips:
+        known = ", ".join(sorted(SUFFIXES))
+        raise SourceUnreachable(
+            f"{path}: there is no clip in this folder (files ending in {known})"
+        )
+    return tuple(clips)

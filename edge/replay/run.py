@@ -1,0 +1,116 @@
+"""One clip through the daemon's own capture and sampler, as fast as possible.
+
+Time is the clip's own, from its beginning. Knows no rules and no model; what a keyframe's consumer
+does is not counted as the run's cost.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge.capture.settings import Decode, SourceSettings
+from edge.capture.source import open_source
+from edge.errors import ConfigError, Problem, SourceEnded
+from edge.frames import Frame, Keyframe
+from edge.sampler.attention import Attention
+from edge.sampler.settings import SamplerSettings
+from edge.sampler.trace import Observer
+
+if TYPE_CHECKING:
+    from edge.config.models import Config
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayPlan:
+    """How a clip is read and looked at."""
+
+    source: SourceSettings
+    sampler: SamplerSettings
+
+    def of_clip(self, clip: Path) -> ReplayPlan:
+        """The same for another file."""
+        return replace(self, source=replace(self.source, url=str(clip.absolute())))
+
+
+def plain_plan(clip: Path, decode: Decode = "all") -> ReplayPlan:
+    """A clip without any configuration."""
+    source = SourceSettings(clip.name, str(clip.absolute()), realtime=False, decode=decode)
+    return ReplayPlan(source, SamplerSettings(clip.name))
+
+
+def configured_plan(
+    config: Config, camera: str, clip: Path, decode: Decode | None = None
+) -> ReplayPlan:
+    """A clip in the place of one of the configured cameras; `decode` in place of the camera's."""
+    from edge.daemon.wiring import camera_plan  # noqa: PLC0415 - a plain replay starts without it
+
+    plan = camera_plan(config, camera)
+    source = replace(
+        plan.source,
+        url=str(clip.absolute()),
+        main_url="",
+        realtime=False,
+        loop=False,
+        options=(),
+        decode=decode or plan.source.decode,
+    )
+    return ReplayPlan(source, plan.sampler)
+
+
+def choose_camera(config: Config, camera: str, source: str) -> str:
+    """The camera named, or the first one. Raises ConfigError for a name that `source` has not."""
+    name = camera or next(iter(config.cameras))
+    if name not in config.cameras:
+        known = ", ".join(config.cameras)
+        raise ConfigError(
+            source, [Problem("cameras", f"there is no camera {name!r}.", f"There are: {known}.")]
+        )
+    return name
+
+
+class Replay:
+    """A run over one clip. Its figures hold once `keyframes` has come to its end.
+
+    `length_s` is the time from the beginning to the last picture looked at; `start_s` what the clip
+    itself calls its beginning; `cpu_s` user and system time of decoding and sampling;
+    `left_out_frac` the share of the pictures that were not decoded.
+    """
+
+    def __init__(
+        self,
+        plan: ReplayPlan,
+        observer: Observer | None = None,
+        on_first: Callable[[Frame], None] | None = None,
+    ) -> None:
+        self.plan = plan
+        self.length_s = self.start_s = self.cpu_s = self.left_out_frac = 0.0
+        self._attention = Attention(plan.sampler, observer)
+        self._on_first = on_first
+
+    def keyframes(self) -> Iterator[Keyframe]:
+        """What the sampler takes, in order. Raises CaptureError for a clip that cannot be read."""
+        started_s = time.process_time()
+        sampler = self._attention.sampler
+        with open_source(self.plan.source, watcher=self._attention) as source:
+            self.start_s = source.facts.start_s
+            frames = source.frames()
+            try:
+                for frame in frames:
+                    if self._on_first is not None:
+                        self._on_first(frame)
+                        self._on_first = None
+                    self.length_s = frame.pts_s
+                    if chosen := sampler.step(frame):
+                        self.cpu_s += time.process_time() - started_s
+                        yield from chosen
+                        started_s = time.process_time()
+            except SourceEnded:
+                chosen = sampler.flush()
+            self.cpu_s += time.process_time() - started_s
+            count = source.facts.counters
+            self.left_out_frac = count.left_out / max(1, count.seen)
+        yield from chosen
