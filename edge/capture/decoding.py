@@ -25,6 +25,7 @@ from edge.capture.pacing import Pace
 from edge.capture.packets import Received, VideoPacket
 from edge.capture.picture import LumaScaler, read_rgb, upright_size_px
 from edge.capture.settings import SourceSettings
+from edge.capture.spare import SparePictures
 from edge.capture.timeline import DelayLine, FrameGrid, Placed, Timeline
 from edge.errors import PictureError, SourceUnsupported
 from edge.frames import Frame, Image, Luma
@@ -76,6 +77,7 @@ class Decoding:
             1.0 / (stream.fps or DEFAULT_FPS), live=not stream.recorded, start_s=stream.start_s
         )
         self._grid = FrameGrid(settings.fps)
+        self._spare = SparePictures()
         self._scaler = LumaScaler()
         self._needs_iframe = True
         self._broken_mono_s = 0.0
@@ -93,6 +95,7 @@ class Decoding:
 
     def _take_stream(self, stream: OpenStream) -> None:
         self._stream = stream
+        self._tick_s = stream.tick_s
         software = stream.video.codec_context
         chosen = choose_decoder(self._settings, software)
         self._decoder, self.hardware = chosen.context, chosen.hardware
@@ -120,6 +123,8 @@ class Decoding:
         if self._frame_numbers is not None and not self._frame_numbers.follows(bytes(packet)):
             self._count.lost += 1
             self.break_off(arrival.mono_s)
+        if self._is_left_out(packet):
+            return
         placed = None
         if self.codec in INTRA_ONLY_CODECS:
             # Such pictures do not need each other: those off the grid are not decoded.
@@ -135,6 +140,28 @@ class Decoding:
         packet.opaque = arrival
         yield from self._decode(packet, placed, arrival)
 
+    def _is_left_out(self, packet: VideoPacket) -> bool:
+        """Whether the picture need not be decoded: no other one needs it, and it is off the grid.
+
+        Where the stream breaks, all are decoded.
+        """
+        is_asked = self._settings.decode != "all" and self._stream.timed
+        if self._frame_numbers is None or not is_asked:
+            return False
+        self._spare.note(None if packet.dts is None else packet.dts * self._tick_s)
+        if not self._frame_numbers.is_spare or self._needs_iframe or packet.pts is None:
+            return False
+        pts_s = self._timeline.foresee(packet.pts * self._tick_s)
+        if pts_s is None or not self._spare.is_off(self._grid.distance_s(pts_s)):
+            return False
+        self._spare.leave_out(pts_s)
+        return True
+
+    def _pass_over(self, num_pictures: int) -> None:
+        self._count.seen += num_pictures
+        self._count.dropped += num_pictures
+        self._count.left_out += num_pictures
+
     def drain(self, arrival: Arrival) -> Iterator[Frame]:
         """What the decoder still holds; the next packet must be an I-frame's."""
         yield from self._decode(None, None, arrival)
@@ -143,6 +170,7 @@ class Decoding:
     def restart(self) -> None:
         """The next packet does not follow the last one."""
         self._decoder.flush_buffers()
+        self._pass_over(self._spare.clear())
         self._held_packets = 0
         if self._frame_numbers is not None:
             self._frame_numbers.restart()
@@ -247,14 +275,17 @@ class Decoding:
 
         `placed` is given where the grid was asked before decoding.
         """
+        on_grid = placed is not None
+        if placed is None:
+            placed = self._place(picture.pts, picture.dts, arrival)
+        for pts_s in self._spare.passed(placed.pts_s):
+            self._grid.pass_by(pts_s)
+            self._pass_over(1)
         seq = self._count.seen
         self._count.seen += 1
         self._count.decoded += 1
         self.last_decoded_mono_s = arrival.mono_s
         self._note_delay(picture, arrival)
-        on_grid = placed is not None
-        if placed is None:
-            placed = self._place(picture.pts, picture.dts, arrival)
         self._check_picture(picture, arrival)
         # An I-frame that came before the break may still have waited in the decoder.
         is_whole = arrival.mono_s >= self._broken_mono_s and not picture.is_corrupt
@@ -283,8 +314,7 @@ class Decoding:
     def _place(self, pts: int | None, dts: int | None, arrival: Arrival) -> Placed:
         """Where a picture stands in time; without stamps, the receive clock counts."""
         stamp = pts if pts is not None else dts
-        time_base = self._stream.video.time_base
-        raw_s = None if stamp is None or time_base is None else float(stamp * time_base)
+        raw_s = None if stamp is None else stamp * self._tick_s
         placed = self._timeline.place(
             raw_s if self._stream.timed else arrival.mono_s, arrival.mono_s
         )
@@ -299,10 +329,9 @@ class Decoding:
 
     def _stamp_s(self, picture: av.VideoFrame) -> float | None:
         """A picture's own time; FFmpeg's `time` lacks for those that come out at the end."""
-        time_base = self._stream.video.time_base
-        if picture.pts is None or time_base is None or not self._stream.timed:
+        if picture.pts is None or not self._stream.timed:
             return None
-        return float(picture.pts * time_base)
+        return picture.pts * self._tick_s
 
     def _luma(self, picture: av.VideoFrame) -> Luma:
         try:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 NAL_SLICE, NAL_IDR_SLICE, NAL_SPS = 1, 5, 7
+REFERENCE_BITS = 0x60  # nal_ref_idc
 HIGH_PROFILES = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
 HEADER_BYTES = 512  # what is read of a NAL unit; a parameter set with all scaling lists fits
 
@@ -26,7 +27,11 @@ class _Numbering:
 
 
 class FrameNumbers:
-    """Follows the frame numbers of one stream; feed it every packet that is decoded."""
+    """Follows the frame numbers of one stream; feed it every packet, decoded or left out.
+
+    `is_spare` says of the last packet that no other picture refers to the one in it, so that it
+    need not be decoded (nal_ref_idc 0; ITU-T H.264, 7.4.1).
+    """
 
     def __init__(self, extradata: bytes | None) -> None:
         extradata = extradata or b""
@@ -34,6 +39,7 @@ class FrameNumbers:
         self._length_bytes = (extradata[4] & 3) + 1 if is_avcc else 0
         self._numbering: _Numbering | None = None
         self._last: int | None = None
+        self.is_spare = False
         for unit in _avcc_parameter_sets(extradata) if self._length_bytes else _annex_b(extradata):
             self._read_unit(unit)
 
@@ -47,18 +53,19 @@ class FrameNumbers:
         True where it cannot be told: no parameter set yet, numbering that may have gaps (streams
         with temporal layers), a header that cannot be read.
         """
+        self.is_spare = False
         units = _prefixed(packet, self._length_bytes) if self._length_bytes else _annex_b(packet)
         for unit in units:
             number = self._read_unit(unit)
             if number is not None:
+                self.is_spare = not unit[0] & REFERENCE_BITS
                 return self._is_next(number, unit[0])
         return True
 
     def _is_next(self, number: int, header: int) -> bool:
         last, numbering = self._last, self._numbering
         is_idr = header & 0x1F == NAL_IDR_SLICE
-        is_reference = bool(header & 0x60)
-        if is_reference or last is None:
+        if header & REFERENCE_BITS or last is None:
             self._last = number
         if is_idr or last is None or numbering is None or numbering.gaps_allowed:
             return True
@@ -85,28 +92,25 @@ class _Bits:
     """Reads a NAL unit's payload bit by bit, without its emulation prevention bytes."""
 
     def __init__(self, payload: bytes) -> None:
-        self._data = payload.replace(b"\x00\x00\x03", b"\x00\x00")
-        self._position = 0
+        data = payload.replace(b"\x00\x00\x03", b"\x00\x00")
+        self._value = int.from_bytes(data, "big")
+        self._left = 8 * len(data)
 
     def fixed(self, count: int) -> int:
         """u(count)"""
-        value = 0
-        for _ in range(count):
-            byte, bit = divmod(self._position, 8)
-            if byte >= len(self._data):
-                raise _HeaderCut
-            value = value << 1 | self._data[byte] >> (7 - bit) & 1
-            self._position += 1
-        return value
+        if count > self._left:
+            raise _HeaderCut
+        self._left -= count
+        return self._value >> self._left & ((1 << count) - 1)
 
     def exp_golomb(self) -> int:
         """ue(v)"""
-        zeros = 0
-        while not self.fixed(1):
-            zeros += 1
-            if zeros > 32:
-                raise _HeaderCut
-        return (1 << zeros) - 1 + self.fixed(zeros)
+        rest = self._value & ((1 << self._left) - 1)
+        zeros = self._left - rest.bit_length()
+        if zeros > min(32, self._left - 1):
+            raise _HeaderCut
+        self._left -= zeros
+        return self.fixed(zeros + 1) - 1
 
     def signed_exp_golomb(self) -> int:
         """se(v)"""

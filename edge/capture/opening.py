@@ -40,7 +40,8 @@ class OpenStream:
     """An open container and the video stream that is read from it.
 
     `recorded` streams have an end and may be paced; `timed` ones carry timestamps worth reading.
-    `fps` and `start_s` (the first timestamp) are None where the stream does not say.
+    `fps` and `start_s` (the first timestamp) are None where the stream does not say. `tick_s` is
+    the unit of its timestamps.
     """
 
     container: InputContainer
@@ -49,6 +50,7 @@ class OpenStream:
     timed: bool
     fps: float | None
     start_s: float | None
+    tick_s: float
 
 
 def open_stream(settings: SourceSettings, plan: OpenPlan) -> OpenStream:
@@ -157,6 +159,7 @@ def _choose_video(
         timed=recorded or container.format.name not in UNTIMED_FORMATS,
         fps=_stream_fps(video),
         start_s=_start_s(container),
+        tick_s=float(video.time_base or 0),
     )
 
 

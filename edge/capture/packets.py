@@ -96,7 +96,7 @@ class PacketReader:
         skipping ends at the first I-frame that is recent, or that comes after all that was waiting
         has been read.
         """
-        stamp_s = _stamp_s(packet) if self._stream.timed else None
+        stamp_s = _stamp_s(packet, self._stream.tick_s) if self._stream.timed else None
         time_s = arrival.mono_s if stamp_s is None else stamp_s
         if self._stream.recorded or not self._stream.timed:
             yield Received(packet, arrival, time_s, after_skip=False)
@@ -119,7 +119,7 @@ class PacketReader:
         yield Received(packet, arrival, time_s, after_skip=False)
 
 
-def _stamp_s(packet: VideoPacket) -> float | None:
+def _stamp_s(packet: VideoPacket, tick_s: float) -> float | None:
     """The packet's decode time, which grows evenly also with B-frames."""
     stamp = packet.dts if packet.dts is not None else packet.pts
-    return None if stamp is None else float(stamp * packet.time_base)
+    return None if stamp is None else stamp * tick_s

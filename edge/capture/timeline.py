@@ -51,6 +51,10 @@ class Timeline:
         self._offset_s = None
         self._restarted = True
 
+    def foresee(self, raw_s: float) -> float | None:
+        """Where a picture stamped `raw_s` will be placed if nothing breaks; None if unknown."""
+        return None if self._offset_s is None else raw_s + self._offset_s
+
     def place(self, raw_s: float | None, mono_s: float) -> Placed:
         """The place of the next picture, stamped `raw_s` (None: no stamp), received at `mono_s`."""
         placed = self._first(raw_s) if self._last is None else self._next(raw_s, mono_s, self._last)
@@ -105,6 +109,17 @@ class FrameGrid:
     def restart(self) -> None:
         """Begin the grid anew: the next frame is due, whatever its time."""
         self._origin_s = None
+
+    def distance_s(self, pts_s: float) -> float:
+        """From the nearest point of the grid; 0 before there is one."""
+        if self._origin_s is None:
+            return 0.0
+        behind_s = (pts_s - self._origin_s) % self._period_s
+        return min(behind_s, self._period_s - behind_s)
+
+    def pass_by(self, pts_s: float) -> None:
+        """The frame at `pts_s` cannot be had; in order with those asked for."""
+        self._last_s = max(self._last_s, pts_s)
 
     def is_due(self, pts_s: float) -> bool:
         """Whether the frame at `pts_s` is to be handed on; call once for each frame, in order."""

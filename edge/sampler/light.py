@@ -14,10 +14,14 @@ from edge.sampler.look import LookArea
 from edge.sampler.view import Field, View
 
 _MIN_POINTS = 16
-_STEADY = (
-    0.5  # grey levels: the light has not changed; most pairs of pictures, at a third of the time
-)
-_BLACK, _WHITE = 6.0, 249.0  # clipped values say nothing about gain
+# Median of what a shift alone leaves, in grey levels: the gain is then within 2 % of 1, an error of
+# 2 grey levels at the picture's brightest. So most pairs of pictures need a quarter of the time.
+_STEADY = 0.5
+_REFITS = 3
+
+
+NEW_LIGHT = 4.0  # grey levels by which a middle grey moves when the light has changed
+_NEARLY_BLACK, _NEARLY_WHITE = 12.0, 240.0  # some of what makes up such a pixel may be clipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,17 @@ class LightFit:
         predicted += np.float32(self.offset)
         return predicted
 
+    def removed_from(self, current: Field, reference: Field) -> Field:
+        """What the current picture shows besides the reference in the current light, signed."""
+        if self.gain == 1.0:
+            rest = np.subtract(current, reference)
+        else:
+            rest = np.subtract(current, reference * np.float32(self.gain))
+        rest -= np.float32(self.offset)
+        if self.step >= NEW_LIGHT:
+            _forgive_clipping(rest, current, reference)
+        return rest
+
     @property
     def step(self) -> float:
         """Grey levels by which a middle grey has moved."""
@@ -42,30 +57,43 @@ class LightFit:
 def fit_light(current: View, reference: View, look: LookArea) -> LightFit:
     """Robust fit of two views of the same shape, of which less than half may have moved.
 
-    Starts from the median shift and refits three times on the points that agree; 0.2 ms.
+    Starts from the median shift and, where that leaves a difference in most places, refits three
+    times on the points that agree; 0.03 to 0.15 ms.
     """
-    x, y = reference.coarse, current.coarse
-    usable = (np.minimum(x, y) > _BLACK) & (np.maximum(x, y) < _WHITE)
-    usable &= look.mask((x.shape[0], x.shape[1])) > 0
+    x, y = reference.coarse.ravel(), current.coarse.ravel()
+    usable = reference.is_graded & current.is_graded
+    if look.has_masks:
+        usable &= look.mask(current.coarse.shape).ravel() > 0
     x, y = x[usable], y[usable]
     if x.size < _MIN_POINTS:
         return LightFit(1.0, 0.0)
-    shift = y - x
-    if float(np.abs(shift).mean()) < _STEADY:
-        return LightFit(1.0, median(shift))
-    gain, offset = 1.0, median(shift)
-    for _ in range(3):
-        residual = np.abs(y - np.float32(gain) * x - np.float32(offset))
-        near = residual <= 2.5 * median(residual) + 1.0
-        xs, ys = x[near], y[near]
-        mean_x, mean_y = float(xs.sum()) / xs.size, float(ys.sum()) / ys.size
+    residual = y - x
+    offset = median(residual)
+    residual -= np.float32(offset)
+    near = np.abs(residual)
+    typical = median(near)
+    if typical < _STEADY:
+        return LightFit(1.0, offset)
+    gain = 1.0
+    # The pull towards gain 1 (25 = a deviation of 5 grey levels) keeps flat scenes stable.
+    for _ in range(_REFITS):
+        chosen = near <= 2.5 * typical + 1.0
+        xs, ys = x[chosen], y[chosen]
+        mean_x, mean_y = float(xs.sum()) / xs.size, float(ys.sum()) / xs.size
         dx = xs - np.float32(mean_x)
-        # The pull towards gain 1 (25 = a deviation of 5 grey levels) keeps flat scenes stable.
         pull = 25.0 * xs.size
         gain = (float(np.dot(dx, ys)) + pull) / (float(np.dot(dx, dx)) + pull)
         gain = min(max(gain, 0.25), 4.0)
         offset = mean_y - gain * mean_x
+        near = np.abs(y - np.float32(gain) * x - np.float32(offset))
+        typical = median(near)
     return LightFit(gain, offset)
+
+
+def _forgive_clipping(rest: Field, current: Field, reference: Field) -> None:
+    """Where a value is clipped, the real one lies beyond it: a rest in that direction is none."""
+    rest[(rest > 0) & ((reference >= _NEARLY_WHITE) | (current <= _NEARLY_BLACK))] = 0
+    rest[(rest < 0) & ((current >= _NEARLY_WHITE) | (reference <= _NEARLY_BLACK))] = 0
 
 
 def median(values: Field) -> float:

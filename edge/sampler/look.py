@@ -35,6 +35,11 @@ class LookArea:
         self._masks = masks
         self._made: dict[tuple[int, int], tuple[Mask, int]] = {}
 
+    @property
+    def has_masks(self) -> bool:
+        """Whether there is anything that is not looked at."""
+        return bool(self._masks)
+
     def mask(self, shape: tuple[int, int]) -> Mask:
         """(h, w) uint8: 1 where we look."""
         return self._rasterised(shape)[0]

@@ -15,12 +15,12 @@ import cv2
 import numpy as np
 
 from edge.geometry import Box
-from edge.sampler.light import LightFit, fit_light
+from edge.sampler.light import NEW_LIGHT, LightFit, fit_light
 from edge.sampler.look import LookArea, Mask
 from edge.sampler.noise import NoiseModel
 from edge.sampler.regions import Change, Region, find_regions, is_only_light
 from edge.sampler.settings import SamplerSettings
-from edge.sampler.shake import measure_shift, shifted
+from edge.sampler.shake import is_spread, measure_shift, shifted
 from edge.sampler.unrest import Unrest
 from edge.sampler.view import BLANK_ENERGY, KEPT_EDGES, Field, View, edge_agreement
 
@@ -30,14 +30,17 @@ _BACKGROUND_S = 5.0  # time constant of the background where nothing moves
 _ABSORB_S = 2.0  # ... where it looks different but nothing moves: a lamp, a patch of sun
 _KEEP_S = 30.0  # ... the same during a movement: what was put down is to be told at its end
 _BLURRED = 1.0  # what the working picture leaves of the contrast of a thing 3 % of the width
+_LEARN_EVERY_S = 0.39  # of the background: every second picture at 5 a second
 _REFERENCE_WIDTH_PX = 320  # contour_area is given for this width
 _SHAKEN = 0.02  # of the picture changed: look whether the camera shakes
 _STEADIED = 0.6  # share of the changed pixels that may remain once a shake is taken out
 _UNFITTED = 0.15  # share of the picture that a change of light leaves changed when it is no gain
+_MAX_GAIN = 2.0  # within the lag: exposure runs to such a change, it does not jump there
 _RESTLESS_SHARE = 0.3  # of a region's box
 
 _SETTLE_S = 0.6  # exposure control rings after a jump; blind meanwhile
-_LIGHT_STEP = 4.0  # grey levels within the lag: what remains of it is not the scene's own
+_MAX_BLIND_S = 3.0  # the slowest exposure control seen took 1.5 s
+_STILL_SETTLING = 1.5  # grey levels from one picture to the next
 _RAMP_STEP = 10.0  # grey levels within the lag: light is moving, residuals are doubtful
 
 
@@ -63,7 +66,7 @@ class MotionDetector:
         self._absorb_s = _ABSORB_S
         self._recent: deque[View] = deque()
         self._background: View | None = None
-        self._blind_until_s = -math.inf
+        self._blind_until_s = self._jumped_s = -math.inf
 
     @property
     def restless(self) -> Mask | None:
@@ -74,7 +77,7 @@ class MotionDetector:
         """Forget the pictures (not the noise): what comes next is the new normal."""
         self._recent.clear()
         self._background = None
-        self._blind_until_s = -math.inf
+        self._blind_until_s = self._jumped_s = -math.inf
 
     def settle(self) -> None:
         """The scene has come to rest: what it looks like now is the background."""
@@ -117,21 +120,21 @@ class MotionDetector:
         reference = self._lagged(view.pts_s)
         fit = fit_light(view, reference, self._look)
         change = self._steadied(view, reference, fit)
-        if self._is_light_jump(view, reference, change):
-            self.rebaseline()
+        if self._is_light_jump(view, reference, change, fit):
+            if view.pts_s >= self._blind_until_s:
+                self._jumped_s = view.pts_s
+            self._blind_until_s = view.pts_s + _SETTLE_S
+        if self._is_blind(view, fit):
+            self._recent.clear()
             self._recent.append(view)
             self._background = view
-            self._blind_until_s = view.pts_s + _SETTLE_S
             return Motion([], 0.0, is_light=True, change=change)
-        self._remember(view)
+        self._recent.append(view)
         elapsed_s = view.pts_s - previous.pts_s
         self._noise.learn(change.difference, elapsed_s)
-        if view.pts_s < self._blind_until_s:
-            self._background = view
-            return Motion([], 0.0, is_light=True, change=change)
         regions, only_lit = self._regions(view, reference, change)
-        if fit.step < _LIGHT_STEP:
-            self._unrest.learn(change.signed, change.limit, elapsed_s, things)
+        if fit.step < NEW_LIGHT:  # what remains of a change of light is not the scene's own
+            self._unrest.learn(change, elapsed_s, things)
         share = cv2.countNonZero(change.mask) / self._look.num_px(view.shape)
         share = share if regions else 0.0
         return Motion(regions, share, is_light=False, change=change, only_lit=only_lit)
@@ -142,13 +145,17 @@ class MotionDetector:
         """Where something moves, and where only the light does."""
         background = self._background if self._background is not None else reference
         min_area_px = self.min_area_px(view)
+        has_moved = cv2.countNonZero(change.mask) * 2 >= min_area_px
+        is_due = view.pts_s - background.pts_s >= _LEARN_EVERY_S
+        if not (has_moved or is_due):
+            return [], ()
         fit = fit_light(view, background, self._look)
         since = self._steadied(view, background, fit)
-        both = change.mask | since.mask
         regions: list[Region] = []
         only_lit: tuple[Region, ...] = ()
-        if cv2.countNonZero(change.mask) * 2 >= min_area_px:
+        if has_moved:
             strength = np.where(since.mask, since.difference, change.difference)
+            both = change.mask | since.mask
             found = find_regions(both, change.mask, since.mask, strength, min_area_px)
             regions = [
                 region
@@ -157,30 +164,34 @@ class MotionDetector:
                 or not is_only_light(region, view, background, since)
             ]
             only_lit = tuple(region for region in found if region not in regions)
-            regions = self._with_unrest(regions, view.shape)
-        moving = change.mask.copy()
-        for region in regions:  # a large plain thing moves at its outline only
-            x1, y1, x2, y2 = region.box.to_px(view.shape[1], view.shape[0])
-            moving[y1:y2, x1:x2] = 1
-        self._learn_background(view, background, since, fit, moving)
+            is_doubtful = change.light_step > _RAMP_STEP or not self._unrest.is_warm
+            regions = self._with_unrest(regions, view.shape, is_doubtful=is_doubtful)
+        if is_due:
+            self._learn_background(view, background, since, fit, _moving(change, regions))
         return regions, only_lit
 
     def _learn_background(
-        self, view: View, background: View, since: Change, fit: LightFit, moving: Mask
+        self, view: View, background: View, since: Change, fit: LightFit, moving: Mask | None
     ) -> None:
-        elapsed_s = view.pts_s - self._recent[-2].pts_s if len(self._recent) > 1 else 0.0
+        elapsed_s = view.pts_s - background.pts_s
         quick = np.float32(1 - math.exp(-elapsed_s / _BACKGROUND_S))
         slow = np.float32(1 - math.exp(-elapsed_s / self._absorb_s))
-        around = np.ones((5, 5), np.uint8)
-        rate = np.where(cv2.dilate(since.mask, around), slow, quick)
-        rate *= cv2.dilate(moving, around) == 0
         learned = fit.applied_to(background.soft)
-        learned += since.signed * rate
+        if since.is_still and moving is None:
+            learned += since.signed * quick
+        else:
+            around = np.ones((5, 5), np.uint8)
+            rate = np.where(cv2.dilate(since.mask, around), slow, quick)
+            if moving is not None:
+                rate *= cv2.dilate(moving, around) == 0
+            learned += since.signed * rate
         self._background = View(learned, view.pts_s, view.luma)
 
-    def _with_unrest(self, regions: list[Region], shape: tuple[int, int]) -> list[Region]:
-        """The regions, marked where the scene moves by itself or is not yet known."""
-        if not self._unrest.is_warm:
+    def _with_unrest(
+        self, regions: list[Region], shape: tuple[int, int], *, is_doubtful: bool
+    ) -> list[Region]:
+        """The regions, marked where the scene moves by itself; `is_doubtful`, all of them."""
+        if is_doubtful:
             return [replace(region, is_restless=True) for region in regions]
         restless = self._unrest.restless
         if restless is None:
@@ -194,38 +205,41 @@ class MotionDetector:
 
     def _steadied(self, view: View, reference: View, fit: LightFit) -> Change:
         """The change since the reference, without what a shaken camera makes of it."""
-        lit = fit.applied_to(reference.soft)
-        change = self._changed(view, lit, fit)
+        change = self._changed(view, reference.soft, fit)
         num_changed = cv2.countNonZero(change.mask)
-        if num_changed < _SHAKEN * change.mask.size:
+        if num_changed < _SHAKEN * change.mask.size or not is_spread(change.mask):
             return change
         shift = measure_shift(view, reference, fit.gain, fit.offset)
         if shift == (0.0, 0.0):
             return change
-        steady = self._changed(view, fit.applied_to(shifted(reference, shift)), fit)
+        steady = self._changed(view, shifted(reference, shift), fit)
         return steady if cv2.countNonZero(steady.mask) < _STEADIED * num_changed else change
 
-    def _changed(self, view: View, lit: Field, fit: LightFit) -> Change:
-        signed = view.soft - lit
+    def _changed(self, view: View, reference: Field, fit: LightFit) -> Change:
+        signed = fit.removed_from(view.soft, reference)
         difference = np.abs(signed)
-        limit = self._noise.sigma(difference)
         factor = self._settings.strictness
-        limit *= np.float32(_NOISE_SIGMAS * min(max(factor, 0.8), 2.0))
+        sigmas = np.float32(_NOISE_SIGMAS * min(max(factor, 0.8), 2.0))
         floor = _BLURRED * self._settings.threshold * factor * view.contrast
         if fit.step > _RAMP_STEP:
             floor *= min(2.0, fit.step / _RAMP_STEP)
+        if float(difference.max()) <= floor:  # nothing can count: most pictures of most cameras
+            limit = np.full(view.shape, max(floor, sigmas * self._noise.typical_sigma), np.float32)
+            mask = np.zeros(view.shape, np.uint8)
+            return Change(difference, signed, limit, mask, fit.gain, fit.step, is_still=True)
+        limit = self._noise.sigma(difference)
+        limit *= sigmas
         np.maximum(limit, np.float32(floor), out=limit)
-        mask = (difference > limit).astype(np.uint8)
+        mask = (difference > limit).view(np.uint8)
         restless = self._unrest.restless
         if restless is not None:
-            unusual = self._unrest.exceeds(signed, limit)
-            mask = np.where(restless, unusual, mask)
-        mask &= self._look.mask(view.shape)
-        return Change(difference, signed, limit, mask, fit.gain)
+            mask = np.where(restless, self._unrest.exceeds(signed, limit), mask)
+        if self._look.has_masks:
+            mask &= self._look.mask(view.shape)
+        return Change(difference, signed, limit, mask, fit.gain, fit.step, is_still=False)
 
-    def _is_light_jump(self, view: View, reference: View, change: Change) -> bool:
-        if cv2.countNonZero(change.mask) < _UNFITTED * change.mask.size:
-            return False  # gain and offset account for it, and what is left can be looked at
+    def _is_light_jump(self, view: View, reference: View, change: Change, fit: LightFit) -> bool:
+        """Whether so much changed at once that it can only be light."""
         raw = cv2.absdiff(view.coarse, reference.coarse)
         shape = (raw.shape[0], raw.shape[1])
         changed = np.count_nonzero((raw > self._settings.threshold) * self._look.mask(shape))
@@ -233,7 +247,25 @@ class MotionDetector:
             return False
         if min(view.edge_energy, reference.edge_energy) < BLANK_ENERGY:
             return True
+        if not 1 / _MAX_GAIN < fit.gain < _MAX_GAIN:
+            return True
+        if cv2.countNonZero(change.mask) < _UNFITTED * change.mask.size:
+            return False  # gain and offset account for it, and what is left can be looked at
         return edge_agreement(view, reference) > KEPT_EDGES
+
+    def _is_blind(self, view: View, fit: LightFit) -> bool:
+        """Whether the light has just jumped, or has not come to rest since (for 3 s at most).
+
+        Meanwhile each picture is compared with the one before it, the only one of its light.
+        """
+        if view.pts_s < self._blind_until_s:
+            return True
+        is_settling = (
+            len(self._recent) == 1
+            and self._background is self._recent[0]
+            and fit.step >= _STILL_SETTLING
+        )
+        return is_settling and view.pts_s - self._jumped_s < _MAX_BLIND_S
 
     def _lagged(self, now_s: float) -> View:
         """The newest view at least the lag old; drops what is older. The oldest one if none is."""
@@ -241,10 +273,19 @@ class MotionDetector:
             self._recent.popleft()
         return self._recent[0]
 
-    def _remember(self, view: View) -> None:
-        self._recent.append(view)
-
     def min_area_px(self, view: View) -> int:
         """The smallest region that counts, in pixels of this picture."""
         scale = (view.shape[1] / _REFERENCE_WIDTH_PX) ** 2
         return max(4, round(self._settings.contour_area * self._settings.strictness * scale))
+
+
+def _moving(change: Change, regions: list[Region]) -> Mask | None:
+    """Where not to learn what the scene looks like; None for nowhere."""
+    if change.is_still:
+        return None
+    height, width = change.mask.shape
+    moving = change.mask.copy()
+    for region in regions:  # a large plain thing moves at its outline only
+        x1, y1, x2, y2 = region.box.to_px(width, height)
+        moving[y1:y2, x1:x2] = 1
+    return moving

@@ -16,6 +16,7 @@ from edge.sampler.view import Field
 
 _SIGMA_OF_MEDIAN = 1.4826  # of a normal distribution's absolute deviation
 _LEARN_S = 10.0  # a pixel that keeps changing more than expected doubles its estimate in 7 s
+_LEARN_EVERY_S = 0.39  # every second picture at 5 a second says as much as all of them
 _LEARN_FRAMES = 10  # the first frames learn faster: they start from one value for all pixels
 _FLOOR, _CEILING = 0.4, 12.0  # grey levels; the ceiling keeps a busy road from going blind
 _SPREAD_PX = 5  # leaves move about: a pixel's noise is its neighbours', too
@@ -30,8 +31,10 @@ class NoiseModel:
 
     def __init__(self) -> None:
         self._median: Field | None = None
-        self._spread: Field | None = None  # the median, blurred
+        self._sigma: Field | None = None  # of the median, blurred
+        self.typical_sigma = 0.0  # the median over the picture
         self._num_seen = 0
+        self._unlearned_s = 0.0
 
     def learn(self, change: Field, elapsed_s: float) -> None:
         """Take in the absolute change (h, w) of one more frame, `elapsed_s` after the last."""
@@ -40,25 +43,32 @@ class NoiseModel:
             self._median = np.full(change.shape, start, np.float32)
             self._num_seen = 0
         self._num_seen += 1
-        rate = elapsed_s / _LEARN_S
-        if self._num_seen < _LEARN_FRAMES:
+        self._unlearned_s += elapsed_s
+        is_new = self._num_seen < _LEARN_FRAMES
+        if self._unlearned_s < _LEARN_EVERY_S and not is_new and self._sigma is not None:
+            return
+        rate = self._unlearned_s / _LEARN_S
+        self._unlearned_s = 0.0
+        if is_new:
             rate = max(rate, 0.1)
         up = np.float32(math.exp(min(rate, 0.5)))
         self._median *= np.where(change > self._median, up, 1 / up)
         np.clip(self._median, _FLOOR, _CEILING, out=self._median)
         spread = cv2.blur(self._median, (_SPREAD_PX, _SPREAD_PX))
-        self._spread = np.asarray(spread, np.float32)
+        self._sigma = np.asarray(spread * np.float32(_SIGMA_OF_MEDIAN), np.float32)
+        self.typical_sigma = _sampled_median(self._sigma)
 
     def sigma(self, change: Field) -> Field:
         """(h, w) float32 standard deviation to expect, at least what this very picture shows.
 
         The present picture's own median covers what no history can: gain stepped up at dusk, or an
-        I-frame that redraws every block a little.
+        I-frame that redraws every block a little. Where more than half of the picture differs by
+        more than any noise, something else is the cause, and it must not pass for noise.
         """
-        now = _sampled_median(change)
-        if self._spread is None or self._spread.shape != change.shape:
+        now = min(_sampled_median(change), _CEILING)
+        if self._sigma is None or self._sigma.shape != change.shape:
             return np.full(change.shape, _SIGMA_OF_MEDIAN * max(now, _FLOOR), np.float32)
-        return np.maximum(self._spread, np.float32(now)) * np.float32(_SIGMA_OF_MEDIAN)
+        return np.maximum(self._sigma, np.float32(_SIGMA_OF_MEDIAN * now))
 
 
 def _sampled_median(change: Field) -> float:

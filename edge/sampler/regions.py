@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from edge.geometry import Box
+from edge.sampler.light import NEW_LIGHT
 from edge.sampler.look import Mask
 from edge.sampler.view import Field, View
 
@@ -20,6 +21,7 @@ _MAX_REGIONS = 16
 
 # A region is only light when its texture survived (correlation) or when nothing in it has an edge.
 _SAME_TEXTURE = 0.75
+_SAME_EDGES = 0.75  # of absolute texture; unrelated ones agree by 0.5 to 0.65
 _MIN_EDGED_SHARE = 0.08
 
 
@@ -45,6 +47,8 @@ class Change:
     limit: Field  # (h, w) float32, from which on a pixel counts
     mask: Mask  # (h, w) uint8, 1 where it counts
     gain: float
+    light_step: float  # grey levels by which the light over all has changed
+    is_still: bool  # not one pixel counts, wherever one looks
 
 
 def find_regions(
@@ -128,12 +132,12 @@ def is_only_light(region: Region, view: View, reference: View, change: Change) -
     of its own, only slopes.
     """
     height, width = view.shape
-    x1, y1, x2, y2 = region.box.to_px(width, height)
+    x1, y1, x2, y2 = sides = region.box.to_px(width, height)
     part = np.s_[y1:y2, x1:x2]
     changed = change.mask[part] > 0
     if not changed.any():
         return False
-    now, then = view.texture[part][changed], reference.texture[part][changed]
+    now, then = view.texture(sides)[changed], reference.texture(sides)[changed]
     limit = change.limit[part][changed]
     edged = np.abs(now - np.float32(change.gain) * then) * 2 > limit
     num_edged = np.count_nonzero(edged)
@@ -144,4 +148,10 @@ def is_only_light(region: Region, view: View, reference: View, change: Change) -
     noise = float(np.mean(limit)) ** 2 / 16 * now.size  # limits are 4 deviations or more
     if power <= noise * noise:
         return False
-    return bool(np.dot(now, then) > _SAME_TEXTURE * power**0.5)
+    if np.dot(now, then) > _SAME_TEXTURE * power**0.5:
+        return True
+    if change.light_step < NEW_LIGHT:
+        return False
+    # Another light may turn dark on bright into bright on dark, as infrared does; the edges stay.
+    now, then = np.abs(now), np.abs(then)
+    return bool(np.dot(now, then) > _SAME_EDGES * power**0.5)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from edge.frames import Frame
@@ -48,7 +49,7 @@ def unlikeness(a: View, b: View) -> float:
 
 def _is_much_the_same(a: View, b: View) -> bool:
     """Whether no cut can lie between them; saves the edges' cost for nearly every picture."""
-    return float(np.abs(a.coarse - b.coarse).mean()) < _MUCH_THE_SAME
+    return cv2.norm(a.coarse, b.coarse, cv2.NORM_L1) < _MUCH_THE_SAME * a.coarse.size
 
 
 class SceneDetector:
@@ -74,14 +75,14 @@ class SceneDetector:
 
     def step(self, frame: Frame, view: View) -> Cut | None:
         """Take in the next picture."""
-        if not self._is_like_last(view) and view.edge_energy < BLANK_ENERGY:
+        is_same = self._is_like_last(view)
+        if not is_same and view.edge_energy < BLANK_ENERGY:
             return None  # what comes after the blank is compared with what was before it
         if self._last is None or self._last.shape != view.shape:
             self.rebaseline()
             self._last = view
             return None
-        score = 0.0 if _is_much_the_same(view, self._last) else unlikeness(view, self._last)
-        self.score = score
+        self.score = score = 0.0 if is_same else unlikeness(view, self._last)
         if self._pending is not None:
             return self._confirm(self._pending, view, score)
         usual = max(self._scores, default=0.0)

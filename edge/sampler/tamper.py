@@ -18,10 +18,10 @@ _CONFIRM_S = 3.0  # a hand, a passing lorry, a lamp switched off and on
 _CLEAR_S = 1.0
 _LEARN_S = 60.0  # dusk and fog are slower than this
 _LEARN_EVERY_S = 1.0
-_LOOK_EVERY_S = 0.39  # nothing here is decided within less; every second picture at 5 a second
+_LOOK_EVERY_S = 0.79  # nothing here is decided within less; every fourth picture at 5 a second
 _WARM_UP_S = 5.0  # of ordinary pictures before anything can be called unusual
 
-_BLACK_LUMA = 24.0  # 98 % of the picture darker (16 is video black)
+_BLACK_LUMA, _BLACK_SHARE = 24, 0.98  # of the picture is darker (16 is video black)
 _COVERED_SHARE = 0.25  # of the usual structure left
 _MIN_USUAL_ENERGY = 0.02  # a scene with less shows nothing that could be covered
 _UNKNOWN_VIEW = 0.15  # agreement with the usual edges; two cars in a smooth scene leave 0.23
@@ -154,6 +154,4 @@ def is_shifted(old: View, new: View) -> bool:
 
 def _is_black(luma: Luma) -> bool:
     sample = luma[::4, ::4]
-    if float(sample.mean()) >= _BLACK_LUMA:
-        return False
-    return float(np.percentile(sample, 98)) < _BLACK_LUMA
+    return bool(np.count_nonzero(sample < _BLACK_LUMA) >= _BLACK_SHARE * sample.size)

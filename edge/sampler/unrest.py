@@ -14,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.geometry import Box
+from edge.sampler.regions import Change
 from edge.sampler.view import Field
 
 _CELL_PX = 4
 _MEAN_PX = 5  # leaves that change places leave the mean of 5x5 pixels much as it was
 _RISE_S = 2.5
+_LEARN_EVERY_S = 0.39  # once it is known
 _RISE_WARM_S = 0.5  # in the first seconds, when nothing is known
 _WARM_S = 3.0
 _FALL_S = 30.0  # a gust every minute is news, one every 15 s is not
@@ -41,7 +43,8 @@ class Unrest:
         self._fine: Field = np.zeros(size, np.float32)  # root mean square of single pixels
         self._mean: Field = np.zeros(size, np.float32)  # of local means
         self._restless: NDArray[np.uint8] | None = None
-        self._seen_s = 0.0
+        self._usual: Field | None = None  # of local means, at full size; while anything is restless
+        self._seen_s = self._unlearned_s = 0.0
 
     @property
     def is_warm(self) -> bool:
@@ -56,46 +59,56 @@ class Unrest:
     def exceeds(self, signed: Field, limit: Field) -> NDArray[np.uint8]:
         """(h, w) uint8: 1 where the local mean changed by more than it usually does."""
         mean = np.abs(cv2.blur(signed, (_MEAN_PX, _MEAN_PX)))
-        height, width = self._shape
-        spread = cv2.dilate(self._mean, np.ones((3, 3), np.uint8))
-        usual = cv2.resize(spread, (width, height), interpolation=cv2.INTER_LINEAR)
-        factor = np.maximum(1, np.float32(_MARGIN) * usual)
-        return np.asarray(mean > limit * factor, np.uint8)
+        usual = limit if self._usual is None else limit * self._usual
+        return np.asarray(mean > usual, np.uint8)
 
-    def learn(self, signed: Field, limit: Field, elapsed_s: float, things: tuple[Box, ...]) -> None:
+    def learn(self, change: Change, elapsed_s: float, things: tuple[Box, ...]) -> None:
         """Take in the changes of one more picture; nothing is learned where things are."""
-        if self._shape != signed.shape:
-            self._begin((signed.shape[0], signed.shape[1]))
+        if self._shape != change.mask.shape:
+            self._begin((change.mask.shape[0], change.mask.shape[1]))
         self._seen_s += elapsed_s
-        cells = self._fine.shape[1], self._fine.shape[0]
-        ratio: Field = np.minimum(np.abs(signed / limit), np.float32(_CLIP))
-        power = cv2.resize(ratio * ratio, cells, interpolation=cv2.INTER_AREA)
-        fine = np.asarray(np.sqrt(power), np.float32)
-        rise = 1 - math.exp(-elapsed_s / (_RISE_S if self.is_warm else _RISE_WARM_S))
+        self._unlearned_s += elapsed_s
+        if self._unlearned_s < _LEARN_EVERY_S and self.is_warm:
+            return
+        elapsed_s, self._unlearned_s = self._unlearned_s, 0.0
         fall = math.exp(-elapsed_s / _FALL_S)
-        is_calm = float(fine.max()) < _RESTLESS and float(self._mean.max()) < _RESTLESS
-        learning = np.full(fine.shape, rise, np.float32)
+        self._fine *= np.float32(fall)
+        self._mean *= np.float32(fall)
+        if not change.is_still:
+            rise = 1 - math.exp(-elapsed_s / (_RISE_S if self.is_warm else _RISE_WARM_S))
+            self._rise(change, rise, things)
+        self._spread()
+
+    def _rise(self, change: Change, rise: float, things: tuple[Box, ...]) -> None:
+        cells = self._fine.shape[1], self._fine.shape[0]
+        learning = np.full(self._fine.shape, rise, np.float32)
         for box in things:
             x1, y1, x2, y2 = box.expanded(0.02).to_px(*cells)
             learning[y1:y2, x1:x2] = 0
-        _follow(self._fine, fine, learning, fall)
-        self._restless = self._restless_px()
+        ratio = np.minimum(change.difference / change.limit, np.float32(_CLIP))
+        power = cv2.resize(ratio * ratio, cells, interpolation=cv2.INTER_AREA)
+        fine = np.sqrt(power)
+        is_calm = float(fine.max()) < _RESTLESS and float(self._mean.max()) < _RESTLESS
+        _follow(self._fine, fine, learning)
         if is_calm:
-            self._mean *= np.float32(fall)
             return
-        means = np.abs(cv2.blur(signed, (_MEAN_PX, _MEAN_PX))) / limit
+        means = np.abs(cv2.blur(change.signed, (_MEAN_PX, _MEAN_PX))) / change.limit
         clipped = np.minimum(means, np.float32(_CLIP_MEAN))
         mean = cv2.resize(clipped, cells, interpolation=cv2.INTER_AREA)
-        _follow(self._mean, np.asarray(mean, np.float32), learning, fall)
+        _follow(self._mean, np.asarray(mean, np.float32), learning)
 
-    def _restless_px(self) -> NDArray[np.uint8] | None:
+    def _spread(self) -> None:
+        """What is known, over the cells' neighbours and at full size."""
+        self._restless = self._usual = None
         if float(self._fine.max()) <= _RESTLESS:
-            return None
-        spread = cv2.dilate(self._fine, np.ones((3, 3), np.uint8))
-        height, width = self._shape
-        cells = (spread > _RESTLESS).astype(np.uint8)
-        full = cv2.resize(cells, (width, height), interpolation=cv2.INTER_NEAREST)
-        return np.asarray(full, np.uint8)
+            return
+        around = np.ones((3, 3), np.uint8)
+        size = self._shape[1], self._shape[0]
+        cells = (cv2.dilate(self._fine, around) > _RESTLESS).astype(np.uint8)
+        full = cv2.resize(cells, size, interpolation=cv2.INTER_NEAREST)
+        self._restless = np.asarray(full, np.uint8)
+        means = cv2.resize(cv2.dilate(self._mean, around), size, interpolation=cv2.INTER_LINEAR)
+        self._usual = np.maximum(1, np.float32(_MARGIN) * means)
 
     def unlearn(self, box: Box) -> None:
         """What was learned here lately was a thing on its way."""
@@ -104,7 +117,6 @@ class Unrest:
         self._mean[y1:y2, x1:x2] *= np.float32(0.3)
 
 
-def _follow(level: Field, seen: Field, learning: Field, fall: float) -> None:
-    """Rise towards what is seen, fall by the factor `fall`; in place."""
-    level *= np.float32(fall)
+def _follow(level: Field, seen: Field, learning: Field) -> None:
+    """Rise towards what is seen; in place."""
     level += learning * np.maximum(seen - level, 0)

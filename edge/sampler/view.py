@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from edge.frames import Luma
 
 Field = NDArray[np.float32]  # (h, w) float32
+PixelBox = tuple[int, int, int, int]  # x1, y1, x2, y2 in pixels of the working picture
 
 # Half the luma's width: every difference costs a quarter, sensor noise is halved, and what is 3 %
 # of the width is still 5 px wide. Pictures that are hardly wider (old cameras) stay as they are.
@@ -27,6 +28,7 @@ EDGE_WIDTH_PX = 80  # edges of the scene, not of its noise
 # park 0.59 from picture to picture; unrelated scenes agree by 0.05 at most.
 KEPT_EDGES = 0.35
 BLANK_ENERGY = 0.01  # 0.002 in a white-out, 0.03 to 0.5 on ordinary scenes
+_BLACK, _WHITE = 6.0, 249.0  # clipped values say nothing about gain
 _CELLS = (6, 4)
 _CLEAR_CELL = 0.01  # mean squared edge weight; noise of 10 grey levels makes 0.005
 _FULL_CONTRAST, _LEAST_CONTRAST = 100.0, 0.45  # grey levels from the 5th to the 95th percentile
@@ -71,16 +73,27 @@ class View:
         return shrunk(self.soft, EDGE_WIDTH_PX)
 
     @cached_property
+    def is_graded(self) -> NDArray[np.bool_]:
+        """(n,) bool, for each point of `coarse`: neither black nor white, so it tells of gain."""
+        points = self.coarse.ravel()
+        graded: NDArray[np.bool_] = (points > _BLACK) & (points < _WHITE)
+        return graded
+
+    @cached_property
     def contrast(self) -> float:
         """0.4..1: how far dark and bright lie apart; below 1 at night, in fog, with weak lamps."""
         ranks = [self.coarse.size // 20, self.coarse.size - 1 - self.coarse.size // 20]
         low, high = np.partition(self.coarse, ranks, axis=None)[ranks]
         return min(1.0, max(_LEAST_CONTRAST, float(high - low) / _FULL_CONTRAST))
 
-    @cached_property
-    def texture(self) -> Field:
-        """(h, w) float32: the picture less its local mean; smooth light falls out of it."""
-        return self.soft - cv2.blur(self.soft, (_TEXTURE_PX, _TEXTURE_PX))
+    def texture(self, part: PixelBox) -> Field:
+        """Of a part of `soft`: the picture less its local mean; smooth light falls out of it."""
+        x1, y1, x2, y2 = part
+        left, top = max(0, x1 - _TEXTURE_PX), max(0, y1 - _TEXTURE_PX)
+        around = self.soft[top : y2 + _TEXTURE_PX, left : x2 + _TEXTURE_PX]
+        smooth = cv2.blur(around, (_TEXTURE_PX, _TEXTURE_PX))
+        texture: Field = (around - smooth)[y1 - top : y2 - top, x1 - left : x2 - left]
+        return texture
 
     @cached_property
     def slopes(self) -> tuple[Field, Field]:
@@ -132,4 +145,5 @@ def edge_agreement(a: View, b: View) -> float:
     common = cv2.resize(common, _CELLS, interpolation=cv2.INTER_AREA)
     power = cv2.resize(power, _CELLS, interpolation=cv2.INTER_AREA)
     agreement = np.where(power > _CLEAR_CELL, common / np.maximum(power, _CLEAR_CELL), 1.0)
-    return float(np.median(agreement))
+    middle = agreement.size // 2
+    return float(np.sort(agreement, axis=None)[middle - 1 : middle + 1].mean())

@@ -143,9 +143,34 @@ def test_b_frames_come_in_presentation_order(clips: Path) -> None:
     )
     with av.open(str(path)) as clip:
         assert clip.streams.video[0].codec_context.has_b_frames
-    frames, source, _ = read(fast(path))
+    frames, source, _ = read(fast(path, decode="all"))
     assert [f.pts_s for f in frames] == pytest.approx([i * 0.2 for i in range(10)])
     assert source.facts.counters.decoded == 50
+
+
+@pytest.mark.parametrize("container", ["mp4", "ts"])
+@pytest.mark.parametrize("rate_fps", [10, 25, 30])
+@pytest.mark.parametrize("jitter", [0.0, 0.2])
+def test_pictures_that_no_other_needs_are_decoded_only_on_the_grid(
+    clips: Path, container: str, rate_fps: int, jitter: float
+) -> None:
+    rng = np.random.default_rng(1)
+    scene = moving_scene(4, size=SMALL, fps=rate_fps)
+    path = encode_clip(
+        clips / f"spare-{rate_fps}-{jitter}.{container}",
+        [(t + jitter * float(rng.random()) / rate_fps, image) for t, image in scene],
+        b_frames=3,
+        rate_fps=rate_fps,
+        options={"preset": "fast"},
+    )
+    every, all_decoded, _ = read(fast(path, decode="all"))
+    frames, source, _ = read(fast(path))
+    count, expected = source.facts.counters, all_decoded.facts.counters
+    assert [(f.seq, f.pts_s) for f in frames] == [(f.seq, f.pts_s) for f in every]
+    assert all(np.array_equal(f.luma, e.luma) for f, e in zip(frames, every, strict=True))
+    assert count.decoded < 0.75 * expected.decoded
+    assert count.decoded + count.left_out == count.seen == expected.seen
+    assert (count.gaps, count.lost) == (expected.gaps, expected.lost)
 
 
 def test_a_pause_in_the_recording_waits_for_an_iframe(clips: Path) -> None:
