@@ -145,8 +145,7 @@ class Decoding:
 
         Where the stream breaks, all are decoded.
         """
-        is_asked = self._settings.decode != "all" and self._stream.timed
-        if self._frame_numbers is None or not is_asked:
+        if self._frame_numbers is None or not self._stream.timed:
             return False
         self._spare.note(None if packet.dts is None else packet.dts * self._tick_s)
         if not self._frame_numbers.is_spare or self._needs_iframe or packet.pts is None:

@@ -51,7 +51,9 @@ class Script:
             yield packet
 
     def read(self, *, recorded: bool = False) -> Iterator[Received]:
-        stream = SimpleNamespace(container=self, video=VIDEO, recorded=recorded, timed=True)
+        stream = SimpleNamespace(
+            container=self, video=VIDEO, recorded=recorded, timed=True, tick_s=0.001
+        )
         clock = Clock(mono_s=lambda: self.now_s)
         reader = PacketReader(SETTINGS, cast("OpenStream", stream), clock, self.count)
         return reader.packets()
