@@ -17,7 +17,19 @@ from edge import __version__
 from edge.cli.arguments import UsageError
 from edge.errors import ConfigError, EdgeError
 
-COMMANDS = ("demo", "run", "check", "ask", "replay", "watch", "model", "eval", "bench", "schema")
+COMMANDS = (
+    "demo",
+    "run",
+    "check",
+    "ask",
+    "replay",
+    "tune",
+    "watch",
+    "model",
+    "eval",
+    "bench",
+    "schema",
+)
 EX_CONFIG = 78
 
 
