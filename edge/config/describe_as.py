@@ -15,7 +15,6 @@ from pydantic import BeforeValidator, ValidationInfo, WithJsonSchema
 from edge.config.block import resolve_path
 from edge.config.faults import Fault, nearest, refuse, show
 from edge.config.yaml_text import parse_yaml, read_text
-from edge.config.yaml_tree import Node, Tagged
 from edge.errors import ConfigError, Problem
 from edge.schema import SchemaFault, examine_schema
 
@@ -37,7 +36,7 @@ _WORDS = "integer, number, boolean, text"
 def read_schema_file(file: Path) -> dict[str, Any]:
     """The bounded schema in a YAML or JSON file. Raises ConfigError with every fault in it."""
     tree = parse_yaml(read_text(file), str(file), example=f"Write, for example, {EXAMPLE}.")
-    bounded, found = _examined(_plain(tree.root))
+    bounded, found = _examined(tree.root.plain())
     faults = [*tree.faults, *found]
     if faults:
         problems = [
@@ -107,15 +106,6 @@ def _fault(found: SchemaFault, *, is_short: bool) -> Fault:
     if is_short and at[:1] == ("properties",):
         at = at[1:2] if at[2:] == ("enum",) else at[1:]
     return Fault(f"{found.message}.", found.remedy, at)
-
-
-def _plain(node: Node) -> Any:
-    value = node.value
-    if isinstance(value, dict):
-        return {key: _plain(child) for key, child in value.items()}
-    if isinstance(value, list):
-        return [_plain(child) for child in value]
-    return f"{value.tag} {value.name}" if isinstance(value, Tagged) else value
 
 
 def _describe_as(value: Any, info: ValidationInfo) -> Any:

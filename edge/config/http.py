@@ -11,10 +11,12 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from edge.config.block import Between, Block, Name, Text, one_of
 from edge.config.faults import Fault, refuse, show
 from edge.config.quantities import size
+from edge.config.template import TemplateConfig
 
 DEFAULT_PORT = 8780
 MIN_TOKEN_CHARS = 16
 MAX_TOKENS = 32
+MAX_TEMPLATES = 32
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?", re.ASCII)
 _PICTURE_URL = re.compile(
@@ -106,6 +108,10 @@ class HttpConfig(Block):
         tuple[Annotated[str, AfterValidator(_picture_url)], ...], Field(max_length=32)
     ] = ()
     """Beginnings of URLs from which pictures are fetched on request; none if empty."""
+    templates: Annotated[dict[Name, TemplateConfig], Field(max_length=MAX_TEMPLATES)] = Field(
+        default_factory=dict
+    )
+    """Further requests about pictures by name, beside the built-in ones."""
 
     @property
     def has_token(self) -> bool:

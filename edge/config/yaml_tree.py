@@ -57,6 +57,16 @@ class Node:
     depth: int = 1
     text: str = ""  # a scalar as written, before its type was found
 
+    def plain(self) -> Any:
+        """The value without lines; a tag stands before its text."""
+        if isinstance(self.value, dict):
+            return {key: child.plain() for key, child in self.value.items()}
+        if isinstance(self.value, list):
+            return [child.plain() for child in self.value]
+        if isinstance(self.value, Tagged):
+            return f"{self.value.tag} {self.value.name}"
+        return self.value
+
 
 @dataclass(slots=True)
 class YamlTree:
