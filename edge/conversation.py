@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
 
+from edge.enhancement import EnhancedPicture
 from edge.errors import EdgeError, QuestionError
 from edge.frames import Image
 from edge.geometry import Box
@@ -104,7 +105,8 @@ class Turn:
     A conversation that has grown too long for its session loses its oldest turns, never the
     pictures of its first message. Text that is unfinished `deadline_s` after the start is cut.
     With `heatmap` the result also tells where in the conversation's pictures each answer looked;
-    it takes longer by two passes of a few tokens for each.
+    it takes longer by two passes of a few tokens for each. With `enhance` more is made visible in
+    the pictures of its messages before they are looked at.
 
     Raises QuestionError for a bad name, too many questions or pictures, or an impossible order.
     """
@@ -120,6 +122,7 @@ class Turn:
     writing: Writing = Writing()
     deadline_s: float = 60.0
     heatmap: bool = False
+    enhance: bool = False
 
     def __post_init__(self) -> None:
         if self.session:
@@ -225,7 +228,8 @@ class TurnResult:
     were remembered and not computed again. `num_dropped` turns had to be forgotten for want of
     room. `attention`, if it is wanted and the turn was not called off, has a map for each answer
     (for a reply or a description without a question's id) and each picture of the conversation,
-    answer by answer.
+    answer by answer. `enhanced` says of each of the turn's pictures what was done to it, if that
+    was wanted; details that were shown beside it count as pictures of the conversation.
     """
 
     id: str
@@ -239,6 +243,7 @@ class TurnResult:
     known_tokens: int = 0
     num_dropped: int = 0
     attention: tuple[AttentionMap, ...] = ()
+    enhanced: tuple[EnhancedPicture, ...] = ()
 
 
 class Listener(Protocol):

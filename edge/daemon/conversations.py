@@ -16,6 +16,7 @@ from edge.daemon.child import Inbox
 from edge.daemon.jobs import TurnJob
 from edge.daemon.messages import CancelTurn, CloseSession
 from edge.daemon.scheduler import MAX_USER_JOBS, Scheduler
+from edge.enhancement import MAX_DETAILS
 from edge.errors import AnalysisFailed, EdgeError, QuestionError, SessionGone, TooBusy, Withdrawn
 from edge.frames import Image
 from edge.present import Present
@@ -115,7 +116,8 @@ class Conversations:
 
     def submit(self, job: TurnJob, now_mono_s: float) -> None:
         """Send the running turn to the analyzer."""
-        self._host.submit(job.turn, now_mono_s, extra_s=PICTURE_S * job.turn.num_pictures)
+        pictures = job.turn.num_pictures + (MAX_DETAILS if job.turn.enhance else 0)
+        self._host.submit(job.turn, now_mono_s, extra_s=PICTURE_S * pictures)
 
     def heard(self, piece: Piece) -> None:
         """Some text was written."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from edge.config.models import Config
+from edge.config.template import all_templates
 from edge.daemon.conversations import Door
 from edge.store.database import Store
 
@@ -108,4 +109,5 @@ def http_settings(config: Config) -> WebSettings:
         names=tuple(dict.fromkeys(names)),
         max_body_bytes=http.max_upload_bytes,
         picture_urls=http.picture_urls,
+        templates=all_templates(http.templates),
     )

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from edge.conversation import Piece, Turn, TurnResult
+from edge.enhancement import EnhancedPicture
 from edge.errors import (
     AnalysisFailed,
     EdgeError,
@@ -181,10 +182,17 @@ class Engine:
         be asked or does not fit, PictureError, AnalysisFailed; an open conversation stays so.
         """
         started = time.monotonic()
+        enhanced: tuple[EnhancedPicture, ...] = ()
+        if turn.enhance:
+            from edge.vlm.enhance import enhance_turn  # noqa: PLC0415 - see its docstring
+
+            most = min(self._settings.max_pixels, self._layout.pixels.max_pixels)
+            turn, enhanced = enhance_turn(turn, most)
         fed, views = show_pictures(turn, self._layout, self._settings)
         result = self._loaded.talker.talk(turn, fed, views, Hearing(tell, is_cancelled))
         total_ms = (time.monotonic() - started) * 1e3
-        return replace(result, timing=replace(result.timing, total_ms=total_ms))
+        timing = replace(result.timing, total_ms=total_ms)
+        return replace(result, timing=timing, enhanced=enhanced)
 
     def settle(self) -> bool:
         """Do what can wait until an answer is out: close conversations that nobody goes on with,

@@ -56,6 +56,8 @@ ROUTES: tuple[Access, ...] = (
     Access("POST", "/api/v1/sessions", "admin", FORM),
     Access("POST", "/api/v1/sessions/{session}/ask", "admin", JSON),
     Access("DELETE", "/api/v1/sessions/{session}", "admin"),
+    Access("GET", "/api/v1/enhanced/{picture}", "admin"),
+    Access("GET", "/api/v1/templates", "viewer"),
     Access("GET", "/v1/models", "viewer"),
     Access("GET", "/v1/models/{model}", "viewer"),
     Access("POST", "/v1/chat/completions", "admin", JSON),

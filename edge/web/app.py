@@ -13,15 +13,17 @@ from starlette.types import ASGIApp
 
 from edge import __version__
 from edge.errors import EdgeError
+from edge.web.document import build_document
 from edge.web.gate import Gate
 from edge.web.refusals import Refusal, refusal_of_fields, tell_refusal
-from edge.web.replies import ErrorReply
+from edge.web.reply import ErrorReply
 from edge.web.routes_chat import build_chat_routes
 from edge.web.routes_health import build_health_routes
 from edge.web.routes_login import build_login_routes
 from edge.web.routes_look import build_look_routes
 from edge.web.routes_openai import build_openai_routes
 from edge.web.routes_rules import build_rule_routes
+from edge.web.routes_templates import build_template_routes
 from edge.web.web import Web
 
 OPENAPI_PATH = "/api/v1/openapi.json"
@@ -51,6 +53,7 @@ def build_routes(web: Web) -> FastAPI:
         build_health_routes,
         build_look_routes,
         build_rule_routes,
+        build_template_routes,
         build_chat_routes,
         build_openai_routes,
     ):
@@ -58,7 +61,7 @@ def build_routes(web: Web) -> FastAPI:
 
     @app.get(OPENAPI_PATH, include_in_schema=False)
     async def openapi() -> Response:
-        return JSONResponse(app.openapi())
+        return JSONResponse(build_document(app))
 
     for kind in (EdgeError, Refusal):
         app.add_exception_handler(kind, tell_refusal)

@@ -6,32 +6,15 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, JsonValue
 
 from edge.conversation import TurnResult
 from edge.findings import BoxTuple, CameraStats, Finding, RuleAttributes, VerdictWord
 from edge.heatmap import AttentionMap
 from edge.present import CameraNow, Present, RuleNow
 from edge.questions import Answer, Description
-
-
-class Reply(BaseModel):
-    """Base of all of them."""
-
-    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
-
-
-class ErrorDetail(Reply):
-    """What went wrong, and with which part of the request."""
-
-    what: str
-    where: str
-
-
-class ErrorReply(Reply):
-    """Every error below /api."""
-
-    error: ErrorDetail
+from edge.web.enhanced import EnhancedFields
+from edge.web.reply import Reply
 
 
 class FindingsReply(Reply):
@@ -123,7 +106,7 @@ class AnswerReply(Reply):
     heatmap: list[HeatmapReply] | None = None
 
 
-class ChatReply(AnswerReply):
+class ChatReply(AnswerReply, EnhancedFields):
     """An answer, and the conversation it belongs to."""
 
     session: str
@@ -139,7 +122,7 @@ class AsksReply(Reply):
     timing: TimingReply
 
 
-class SessionReply(Reply):
+class SessionReply(EnhancedFields):
     """A conversation that was opened."""
 
     session: str

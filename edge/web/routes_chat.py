@@ -13,20 +13,31 @@ from starlette.responses import JSONResponse, Response
 from edge.conversation import MAX_NEW_TOKENS, Piece, Turn, TurnResult, new_session_name
 from edge.errors import EdgeError, TooBusy
 from edge.questions import MAX_OPTIONS, MAX_QUESTION_CHARS, MAX_QUESTIONS, Answer
+from edge.templates import Language
+from edge.web.enhanced import enhanced_fields
 from edge.web.refusals import Refusal, refusal_of
 from edge.web.replies import (
     AsksReply,
     ChatReply,
-    ErrorReply,
     SessionReply,
     answer_fields,
     event,
     timing_reply,
 )
+from edge.web.reply import ErrorReply
 from edge.web.streams import EventStream
 from edge.web.turns import begin, follow
 from edge.web.web import Web
-from edge.web.wishes import Format, Kind, Manner, Wish, build_turn, parse_choices, parse_schema
+from edge.web.wishes import (
+    Format,
+    Kind,
+    Manner,
+    Wish,
+    build_turn,
+    parse_choices,
+    parse_schema,
+    worded,
+)
 
 MAX_FIELD_CHARS = 20_000
 
@@ -41,6 +52,17 @@ Region = Annotated[
         description="x1,y1,x2,y2: only this part is looked at",
         examples=["0.5,0,1,1"],
     ),
+]
+Enhance = Annotated[
+    bool,
+    Form(
+        description="make more visible before the model looks: pages are turned upright and "
+        "levelled, shadows, darkness, noise and blur reduced, tiny letters shown larger; "
+        "the reply tells what was done"
+    ),
+]
+TemplateName = Annotated[
+    str, Form(max_length=64, description="a request that is worded already: see /templates")
 ]
 SessionName = Annotated[str, Path(max_length=64)]
 
@@ -89,12 +111,16 @@ class AskBody(BaseModel):
     max_tokens: Annotated[int, Field(ge=1, le=MAX_NEW_TOKENS)] = 512
     heatmap: bool = False
     stream: bool = False
+    template: Annotated[str, Field(max_length=64)] = ""
+    """A request that is worded already: see /templates. `query` may then be left out."""
+    language: Language = "en"
+    """Of the template."""
 
     def wishes(self) -> list[Wish]:
         """What is asked; raises Refusal if nothing is, or two things at once."""
-        if bool(self.query) == bool(self.queries):
+        if bool(self.query or self.template) == bool(self.queries):
             raise Refusal(422, "send either `query` or `queries`", "query")
-        if self.query:
+        if not self.queries:
             return [Wish(self.query, self.kind, tuple(self.choices))]
         return [
             Wish(one) if isinstance(one, str) else Wish(one.query, one.kind, tuple(one.choices))
@@ -115,9 +141,8 @@ def build_chat_routes(web: Web) -> APIRouter:
     async def chat(  # noqa: PLR0917 - the fields of a form
         request: Request,
         query: Annotated[
-            str,
-            Form(min_length=1, max_length=MAX_FIELD_CHARS, examples=["What is on the table?"]),
-        ],
+            str, Form(max_length=MAX_FIELD_CHARS, examples=["What is on the table?"])
+        ] = "",
         image: Images = [],  # noqa: B006 - FastAPI copies defaults
         session: Annotated[str, Form(max_length=64, description="go on with a conversation")] = "",
         region: Region = "",
@@ -137,12 +162,19 @@ def build_chat_routes(web: Web) -> APIRouter:
         max_tokens: Tokens = 512,
         heatmap: Annotated[bool, Form(description="also tell where the answer looked")] = False,
         stream: Annotated[bool, Form(description="send the answer as it is written")] = False,
+        enhance: Enhance = False,
+        template: TemplateName = "",
+        language: Annotated[Language, Form(description="of the template")] = "en",
     ) -> Response:
+        if not query and not template:
+            raise Refusal(422, "ask something", "query")
         if not image and not session:
             raise Refusal(422, "send a picture, or the session of an earlier one", "image")
-        wish = Wish(query, kind, parse_choices(choices))
         schema = parse_schema(schema_text)
-        manner = Manner(shape == "json" or schema is not None, schema, max_tokens, heatmap)
+        manner = Manner(shape == "json" or schema is not None, schema, max_tokens, heatmap, enhance)
+        wish = Wish(query, kind, parse_choices(choices))
+        if template:
+            wish, manner = worded(wish, manner, template, language, web.settings.templates)
         pictures = await web.uploads.read(image, region)
         name = session or new_session_name()
         turn = build_turn(name, pictures, [wish], manner, opens=not session)
@@ -153,11 +185,17 @@ def build_chat_routes(web: Web) -> APIRouter:
         request: Request,
         image: Annotated[list[UploadFile], File(min_length=1)],
         region: Region = "",
+        enhance: Enhance = False,
     ) -> SessionReply:
         pictures = await web.uploads.read(image, region)
-        turn = build_turn(new_session_name(), pictures, [], Manner(), opens=True)
+        manner = Manner(enhance=enhance)
+        turn = build_turn(new_session_name(), pictures, [], manner, opens=True)
         result = await web.answer(turn, request)
-        return SessionReply(session=result.session, timing=timing_reply(result))
+        return SessionReply(
+            session=result.session,
+            timing=timing_reply(result),
+            **enhanced_fields(result, web.darkroom),
+        )
 
     @routes.post(
         "/api/v1/sessions/{session}/ask",
@@ -169,6 +207,11 @@ def build_chat_routes(web: Web) -> APIRouter:
         wishes = body.wishes()
         as_json = body.format == "json" or body.schema_ is not None
         manner = Manner(as_json, body.schema_, body.max_tokens, body.heatmap)
+        if body.template:
+            wish, manner = worded(
+                wishes[0], manner, body.template, body.language, web.settings.templates
+            )
+            wishes = [wish]
         turn = build_turn(session, [], wishes, manner, opens=False)
         is_single = not body.queries
         return await _answer(web, request, turn, wishes, stream=body.stream, is_single=is_single)
@@ -185,16 +228,18 @@ async def _answer(
 ) -> Response:
     if not stream:
         result = await web.answer(turn, request)
-        return JSONResponse(_reply(result, wishes, is_single=is_single).model_dump(mode="json"))
+        reply = _reply(web, result, wishes, is_single=is_single)
+        return JSONResponse(reply.model_dump(mode="json"))
     heard = follow(web.door, turn)
     try:
         first = await begin(heard, request.receive)
     except TooBusy as error:
         raise await web.refuse_busy(error) from None
-    return EventStream(_events(first, heard, wishes, is_single=is_single))
+    return EventStream(_events(web, first, heard, wishes, is_single=is_single))
 
 
 async def _events(
+    web: Web,
     first: Piece | TurnResult,
     heard: AsyncIterator[Piece | TurnResult],
     wishes: list[Wish],
@@ -203,21 +248,23 @@ async def _events(
 ) -> AsyncIterator[bytes]:
     async with aclosing(heard):  # type: ignore[type-var]
         try:
-            yield _event(first, wishes, is_single=is_single)
+            yield _event(web, first, wishes, is_single=is_single)
             async for one in heard:
-                yield _event(one, wishes, is_single=is_single)
+                yield _event(web, one, wishes, is_single=is_single)
         except EdgeError as error:
             yield event("error", refusal_of(error).body("/api"))
 
 
-def _event(one: Piece | TurnResult, wishes: list[Wish], *, is_single: bool) -> bytes:
+def _event(web: Web, one: Piece | TurnResult, wishes: list[Wish], *, is_single: bool) -> bytes:
     if isinstance(one, TurnResult):
-        return event("answer", _reply(one, wishes, is_single=is_single))
+        return event("answer", _reply(web, one, wishes, is_single=is_single))
     number = {} if is_single else {"number": int(one.question_id.removeprefix("q") or 0)}
     return event("piece", {"text": one.text, **number})
 
 
-def _reply(result: TurnResult, wishes: list[Wish], *, is_single: bool) -> ChatReply | AsksReply:
+def _reply(
+    web: Web, result: TurnResult, wishes: list[Wish], *, is_single: bool
+) -> ChatReply | AsksReply:
     answers: list[Answer | None] = [*result.answers] or [None]
     fields = [
         answer_fields(result, wish.query, answer)
@@ -225,7 +272,8 @@ def _reply(result: TurnResult, wishes: list[Wish], *, is_single: bool) -> ChatRe
     ]
     timing = timing_reply(result)
     if is_single:
-        return ChatReply(**fields[0], session=result.session, timing=timing)
+        shown = enhanced_fields(result, web.darkroom)
+        return ChatReply(**fields[0], **shown, session=result.session, timing=timing)
     return AsksReply.model_validate(
         {"answers": fields, "session": result.session, "timing": timing}
     )

@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Literal
 
+from edge.templates import Template
+
 Role = Literal["viewer", "admin"]
 
 
@@ -42,3 +44,4 @@ class WebSettings:
     names: tuple[str, ...] = ("localhost",)
     max_body_bytes: int = 32_000_000
     picture_urls: tuple[str, ...] = ()
+    templates: tuple[Template, ...] = ()

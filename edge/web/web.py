@@ -13,6 +13,7 @@ from starlette.requests import Request
 from edge.conversation import Turn, TurnResult
 from edge.errors import TooBusy
 from edge.present import Present
+from edge.web.darkroom import Darkroom
 from edge.web.events import Events
 from edge.web.glance import Glance
 from edge.web.inside import Archive, Door
@@ -36,6 +37,7 @@ class Web:
     visitors: Visitors = field(init=False)
     glance: Glance = field(init=False)
     uploads: Uploads = field(default_factory=Uploads)
+    darkroom: Darkroom = field(default_factory=Darkroom)
 
     def __post_init__(self) -> None:
         self.visitors = Visitors(self.settings.keys)

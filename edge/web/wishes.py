@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from edge.conversation import Message, Part, Picture, Turn, Writing
 from edge.errors import QuestionError
 from edge.questions import MAX_TEXT_CHARS, Question, choice, count, rating, text, yes_no
+from edge.templates import Language, Template
+from edge.web.refusals import Refusal
 from edge.web.turns import new_turn_id
 
 Kind = Literal["text", "yes_no", "choice", "count", "rating"]
@@ -56,6 +58,26 @@ class Manner:
     schema: dict[str, Any] | None = None
     max_tokens: int = 512
     heatmap: bool = False
+    enhance: bool = False
+
+
+def worded(
+    wish: Wish, manner: Manner, name: str, language: Language, templates: Sequence[Template]
+) -> tuple[Wish, Manner]:
+    """The wish in a template's words, its own behind them, and the template's schema where JSON is
+    wanted without another. Raises Refusal for a template that is not known, or a typed wish.
+    """
+    template = next((one for one in templates if one.name == name), None)
+    if template is None:
+        listed = ", ".join(one.name for one in templates)
+        raise Refusal(422, f"there is no such template; there are {listed}", "template")
+    if wish.is_typed:
+        raise Refusal(422, "a template is answered in text or JSON, not by choices", "template")
+    wording = template.wording(language)
+    query = f"{wording.ask}\n\n{wish.query.strip()}".strip()
+    if manner.as_json and manner.schema is None and wording.schema is not None:
+        manner = replace(manner, schema=dict(wording.schema))
+    return replace(wish, query=query), manner
 
 
 def build_turn(
@@ -89,6 +111,7 @@ def build_turn(
         schema=manner.schema,
         writing=Writing(max_tokens=manner.max_tokens),
         heatmap=manner.heatmap and bool(wishes),
+        enhance=manner.enhance and bool(pictures),
     )
 
 

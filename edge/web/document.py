@@ -1,0 +1,59 @@
+"""The OpenAPI document: what FastAPI knows of the routes, and who may call them, and examples.
+
+The examples lie beside this file; a test holds them against the document's own schemas.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+
+from edge.web.access import ROUTES
+from edge.web.visitors import COOKIE
+
+EXAMPLES = Path(__file__).with_name("examples.json")
+
+_SCHEMES = {
+    "token": {"type": "http", "scheme": "bearer", "description": "where the box has tokens"},
+    "login": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "from /login"},
+}
+
+
+def build_document(app: FastAPI) -> dict[str, Any]:
+    """The document; made once for an application."""
+    document = app.openapi()
+    document["components"]["securitySchemes"] = _SCHEMES
+    for access in ROUTES:
+        operation = document["paths"].get(access.path, {}).get(access.method.lower())
+        if operation is None:
+            continue
+        operation["security"] = [] if access.need == "nobody" else [{"token": []}, {"login": []}]
+        operation["x-role"] = access.need
+        _add_examples(operation, _examples().get(f"{access.method} {access.path}", {}))
+    return document
+
+
+def _add_examples(operation: dict[str, Any], examples: dict[str, Any]) -> None:
+    """`body`, `reply` and values of `parameters` into their places."""
+    if "body" in examples:
+        for content in operation["requestBody"]["content"].values():
+            content["example"] = examples["body"]
+    for status, reply in operation["responses"].items():
+        if "reply" in examples and status.startswith("2") and "content" in reply:
+            kind = "application/json" if "application/json" in reply["content"] else None
+            for name, content in reply["content"].items():
+                if kind in (None, name):
+                    content["example"] = examples["reply"]
+    for parameter in operation.get("parameters", []):
+        if parameter["name"] in examples.get("parameters", {}):
+            parameter["example"] = examples["parameters"][parameter["name"]]
+
+
+@lru_cache(maxsize=1)
+def _examples() -> dict[str, Any]:
+    examples: dict[str, Any] = json.loads(EXAMPLES.read_text(encoding="utf-8"))
+    return examples
