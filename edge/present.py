@@ -52,11 +52,25 @@ class RuleNow:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleCost:
+    """What a rule took of the analyzer's time in the last hour, or since the start if that is less.
+
+    `spent_ms` is its even share of the passes in which it was asked, and of the descriptions that
+    it wanted.
+    """
+
+    rule: str
+    keyframes: int
+    spent_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class Present:
-    """Everything at one moment; `model` is None while none is loaded."""
+    """Everything at one moment. `model` is None while none is loaded; `costs` the dearest first."""
 
     stats: Stats
     version: str
     model: ModelInfo | None
     cameras: tuple[CameraNow, ...]
     rules: tuple[RuleNow, ...]
+    costs: tuple[RuleCost, ...] = ()

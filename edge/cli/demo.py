@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -40,15 +41,18 @@ def run(args: argparse.Namespace) -> int:
     """Start broker and daemon, show findings, end both."""
     from edge import demo
     from edge.cli.watch import follow
+    from edge.config.http import DEFAULT_PORT
     from edge.demo.broker import LocalBroker
     from edge.mqtt.settings import MqttSettings
 
     for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal ends it like Ctrl-C
         signal.signal(number, signal.default_int_handler)
     shown = 0
+    http_port = free_port(DEFAULT_PORT)
     with tempfile.TemporaryDirectory(prefix="edge-demo-") as folder, LocalBroker() as broker:
         environment = {
             "EDGE_DEMO_PORT": str(broker.port),
+            "EDGE_DEMO_HTTP_PORT": str(http_port),
             "EDGE_DEMO_FOLDER": f"{folder}/store",
             "EDGE_DEMO_CACHE": f"{folder}/compiled",
         }
@@ -56,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         daemon = start_daemon(demo.CONFIG, environment, None if args.log else log_path)
         settings = MqttSettings(host=broker.host, port=broker.port, node="demo")
         try:
-            print(_WELCOME.format(port=broker.port), file=sys.stderr)
+            print(_WELCOME.format(port=broker.port, http_port=http_port), file=sys.stderr)
             shown = follow(
                 settings,
                 "edge/demo/+/finding",
@@ -76,6 +80,17 @@ def run(args: argparse.Namespace) -> int:
         return 1
     print(_GOODBYE.format(shown=shown), file=sys.stderr)
     return 0
+
+
+def free_port(preferred: int) -> int:
+    """This port of this machine, or any other if somebody else has it."""
+    for port in (preferred, 0):
+        try:
+            with socket.create_server(("127.0.0.1", port)) as listener:
+                return int(listener.getsockname()[1])
+        except OSError:
+            continue
+    raise OSError("no port of 127.0.0.1 is free")
 
 
 def start_daemon(
@@ -110,6 +125,7 @@ def end_daemon(daemon: subprocess.Popen[bytes]) -> None:
 _WELCOME = """\
 The daemon runs: a drawn yard, the bundled UNTRAINED model (its answers mean nothing), and a broker
 on 127.0.0.1:{port}. Somebody comes after 4 s; something happens every 40 s. Ctrl-C ends.
+Look at it, and ask it about pictures, in a browser: http://127.0.0.1:{http_port}
 """
 _GOODBYE = """
 {shown} messages came over MQTT. To go on with your own camera and the real model:

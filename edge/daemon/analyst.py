@@ -17,6 +17,7 @@ from datetime import datetime
 from edge.conversation import Piece
 from edge.daemon.analyzer_host import AnalyzerHost
 from edge.daemon.conversations import Conversations, Order
+from edge.daemon.costs import Costs
 from edge.daemon.descriptions import description_fields
 from edge.daemon.jobs import Job, TurnJob, Urgency, urgency_of
 from edge.daemon.messages import (
@@ -88,6 +89,7 @@ class Analyst:
         self.conversations = Conversations(self.scheduler, host)
         self.reporter = reporter
         self.rules = rules
+        self.costs = Costs()
         self.deadline_s = deadline_s
         self.recent = Recent(reuse_s)
         self._on_settled = on_settled
@@ -285,9 +287,12 @@ class Analyst:
         if job.asking is None:
             self._finish("analysed")
         elif self._progress.settled is not None:
-            self._progress.wanted.popleft()
+            wanted = self._progress.wanted.popleft()
+            self.costs.count_description(wanted.rules, result.timing.total_ms, self._clock())
             self._describe_on(job)
         else:
+            asked = [rule.name for rule in job.asking.rules]
+            self.costs.count_keyframe(asked, result.timing.total_ms, self._clock())
             self.recent.keep(job, result)
             self._settle(job, job.asking, result)
 

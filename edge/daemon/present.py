@@ -11,7 +11,7 @@ from edge.daemon.camera_host import CameraHost
 from edge.daemon.wiring import build_rules
 from edge.findings import Stats
 from edge.geometry import Box, union_of
-from edge.present import CameraNow, Judgement, Present, RuleNow
+from edge.present import CameraNow, Judgement, Present, RuleCost, RuleNow
 from edge.questions import Answer, ModelInfo
 from edge.rules.book import RuleBook
 from edge.rules.rule import Rule
@@ -24,6 +24,7 @@ def build_present(
     hosts: Mapping[str, CameraHost],
     book: RuleBook,
     model: ModelInfo | None,
+    costs: tuple[RuleCost, ...],
 ) -> Present:
     """Everything at this moment."""
     return Present(
@@ -41,6 +42,7 @@ def build_present(
             for host in hosts.values()
         ),
         rules=tuple(_rule(rule, config, book) for rule in build_rules(config)),
+        costs=costs,
     )
 
 

@@ -343,10 +343,14 @@ class Daemon:
         wanted = camera.snapshots.enabled and self._disk.has_room
         finding = self._analyst.take_keyframe(keyframe, snapshot=wanted)
         if wanted:
-            then = None
-            if self._config.mqtt.snapshots:
-                then = partial(self._announcer.snapshot, keyframe.camera)
+            then = partial(self._on_snapshot, keyframe.camera, finding.id)
             self._disk.offer_snapshot(finding.id, keyframe.image, then)
+
+    def _on_snapshot(self, camera: str, finding_id: str, jpeg: bytes) -> None:
+        """Called in the disk thread."""
+        self._http.tell("snapshot", {"camera": camera, "id": finding_id})
+        if self._config.mqtt.snapshots:
+            self._announcer.snapshot(camera, jpeg)
 
     def _on_command(self, command: Command) -> None:
         """Called in the publisher's thread."""
@@ -384,8 +388,10 @@ class Daemon:
         except StoreError as error:
             log.error("what the box is doing cannot be told: %s", error)
             return
-        model = self._analyst.host.info
-        reply(build_present(self._config, stats, self._cameras.hosts, self._rules.book, model))
+        analyst = self._analyst
+        costs = analyst.costs.last_hour(self._config.rules, time.monotonic())
+        hosts, book = self._cameras.hosts, self._rules.book
+        reply(build_present(self._config, stats, hosts, book, analyst.host.info, costs))
 
     def _status(self) -> str:
         online = sum(h.status.state == "online" for h in self._cameras.hosts.values())

@@ -67,6 +67,7 @@ class DescriptionWanted:
 
     look: Look
     schema: Mapping[str, Any] | None
+    rules: tuple[str, ...]
 
 
 def due(
@@ -124,13 +125,17 @@ def build_descriptions(
 
     Rules of one schema share a description; it shows where the first of them looks.
     """
-    first: dict[str, Rule] = {}
+    alike: dict[str, list[Rule]] = {}
     for rule in rules:
         # As text, because keys are written in their order: the same keys in another are another.
-        first.setdefault(json.dumps(rule.describe_as), rule)
+        alike.setdefault(json.dumps(rule.describe_as), []).append(rule)
     return tuple(
-        DescriptionWanted(Look(_boxes(rule.zones, facts, zones), ()), rule.describe_as)
-        for rule in first.values()
+        DescriptionWanted(
+            look=Look(_boxes(first.zones, facts, zones), ()),
+            schema=first.describe_as,
+            rules=(first.name, *(rule.name for rule in others)),
+        )
+        for first, *others in alike.values()
     )
 
 

@@ -33,6 +33,8 @@ class Access:
 
 
 ROUTES: tuple[Access, ...] = (
+    Access("GET", "/", "nobody"),
+    Access("GET", "/page/{edition}/{file}", "nobody"),
     Access("GET", "/api/v1/health", "nobody"),
     Access("GET", "/api/v1/ready", "nobody"),
     Access("GET", "/health", "nobody"),
@@ -50,6 +52,8 @@ ROUTES: tuple[Access, ...] = (
     Access("GET", "/api/v1/rules", "viewer"),
     Access("POST", "/api/v1/rules/{rule}/test", "admin", FORM),
     Access("GET", "/api/v1/stats", "viewer"),
+    Access("GET", "/api/v1/budget", "viewer"),
+    Access("GET", "/api/v1/info", "viewer"),
     Access("GET", "/api/v1/events", "viewer"),
     Access("GET", "/api/v1/metrics", "viewer"),
     Access("POST", "/api/v1/chat", "admin", FORM),

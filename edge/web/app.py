@@ -22,6 +22,7 @@ from edge.web.routes_health import build_health_routes
 from edge.web.routes_login import build_login_routes
 from edge.web.routes_look import build_look_routes
 from edge.web.routes_openai import build_openai_routes
+from edge.web.routes_page import build_page_routes
 from edge.web.routes_rules import build_rule_routes
 from edge.web.routes_templates import build_template_routes
 from edge.web.web import Web
@@ -56,6 +57,7 @@ def build_routes(web: Web) -> FastAPI:
         build_template_routes,
         build_chat_routes,
         build_openai_routes,
+        build_page_routes,
     ):
         app.include_router(build(web))
 

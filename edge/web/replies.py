@@ -9,7 +9,15 @@ from typing import Any
 from pydantic import BaseModel, JsonValue
 
 from edge.conversation import TurnResult
-from edge.findings import BoxTuple, CameraStats, Finding, RuleAttributes, VerdictWord
+from edge.findings import (
+    BoxTuple,
+    CameraStats,
+    Finding,
+    Info,
+    ModelReport,
+    RuleAttributes,
+    VerdictWord,
+)
 from edge.heatmap import AttentionMap
 from edge.present import CameraNow, Present, RuleNow
 from edge.questions import Answer, Description
@@ -195,6 +203,21 @@ def rules_reply(rules: Iterable[RuleNow]) -> RulesReply:
             )
             for rule in rules
         ]
+    )
+
+
+def info_reply(present: Present) -> Info:
+    """What this box is, as it is also published."""
+    model = present.model
+    report = None
+    if model is not None:
+        report = ModelReport(name=model.name, precision=model.precision, untrained=model.untrained)
+    return Info(
+        node=present.stats.node,
+        version=present.version,
+        model=report,
+        cameras=[camera.name for camera in present.cameras],
+        rules=[rule.name for rule in present.rules],
     )
 
 

@@ -11,11 +11,19 @@ from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
 from edge.errors import SnapshotMissing, TooBusy
-from edge.findings import Finding, Stats
+from edge.findings import Finding, Info, Stats
 from edge.pictures import encode_jpeg
 from edge.search import MAX_PAGE, MAX_SEARCH_CHARS, FindingQuery
+from edge.web.budget import BudgetReply, budget_reply
 from edge.web.refusals import Refusal
-from edge.web.replies import CamerasReply, FindingsReply, RulesReply, cameras_reply, rules_reply
+from edge.web.replies import (
+    CamerasReply,
+    FindingsReply,
+    RulesReply,
+    cameras_reply,
+    info_reply,
+    rules_reply,
+)
 from edge.web.streams import EventStream
 from edge.web.web import Web
 
@@ -105,6 +113,16 @@ def build_look_routes(web: Web) -> APIRouter:
     @routes.get("/api/v1/stats", summary="What the box did and how fast it is", tags=["look"])
     async def stats() -> Stats:
         return (await web.present()).stats
+
+    @routes.get(
+        "/api/v1/budget", summary="What the box can take, and what rules cost", tags=["look"]
+    )
+    async def budget() -> BudgetReply:
+        return budget_reply(await web.present())
+
+    @routes.get("/api/v1/info", summary="What this box is", tags=["look"])
+    async def info() -> Info:
+        return info_reply(await web.present())
 
     @routes.get(
         "/api/v1/events",

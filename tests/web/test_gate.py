@@ -59,6 +59,8 @@ def test_every_route_has_an_entry_and_every_entry_a_route() -> None:
 def test_what_nobody_must_prove_is_a_short_list() -> None:
     public = {access.path for access in ROUTES if access.need == "nobody"}
     assert public == {
+        "/",
+        "/page/{edition}/{file}",
         "/health",
         "/ready",
         "/api/v1/health",

@@ -1,0 +1,115 @@
+"""Live in Chromium: cameras, rules, findings as they come and as they are searched for."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from edge.findings import RuleAttributes
+from tests.page.conftest import Visits
+from tests.support.page_box import HOSTILE, record
+from tests.web.conftest import Running
+
+expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
+
+
+def test_cameras_with_their_last_keyframe(box: Running, visit: Visits) -> None:
+    page = visit(box)
+    cards = page.locator(".camera")
+    expect(cards).to_have_count(2)
+    porch = cards.filter(has_text="porch")
+    expect(porch).to_contain_text("online")
+    picture = porch.locator("img")
+    expect(picture).to_have_attribute("src", re.compile(r"/api/v1/snapshots/"))
+    expect(picture).to_have_js_property("naturalWidth", 1280)
+    expect(porch.locator(".outline-box")).to_have_count(1)
+
+
+def test_rules_with_their_history(box: Running, visit: Visits) -> None:
+    rule = visit(box).locator(".rule")
+    expect(rule).to_contain_text("Is there a person?")
+    expect(rule.locator(".pill.on")).to_have_text("on")
+    expect(rule.locator(".rule-answer")).to_contain_text("93%")
+    expect(rule.locator(".history").first).to_have_attribute(
+        "aria-label", re.compile(r"The last 4 answers: \d yes, \d no, \d unsure")
+    )
+
+
+def test_findings_come_as_they_happen(box: Running, visit: Visits) -> None:
+    page = visit(box)
+    expect(page.locator(".finding")).to_have_count(8)
+    begun = record(box.store, 8, time.time(), type="new", verdicts=[], summary="", severity=0)
+    box.server.tell("finding", begun)
+    newest = page.locator(".finding").first
+    expect(newest).to_contain_text("waits for the model")
+    expect(newest.locator("img")).to_be_hidden()
+    box.server.tell("snapshot", {"camera": begun.camera, "id": begun.id})
+    expect(newest.locator("img")).to_have_js_property("naturalWidth", 1280)
+    ended = begun.model_copy(update={"type": "end", "summary": "Somebody came.", "reused": True})
+    box.server.tell("finding", ended)
+    expect(newest).to_contain_text("Somebody came.")
+    expect(newest).to_contain_text("reused")
+    box.server.tell("finding", begun)  # a message may come twice, and late
+    off = RuleAttributes(rule="person", camera="porch", state="off", since=None, verdict="no")
+    box.server.tell("rule", off)
+    expect(page.locator(".rule .pill").first).to_have_text("off")
+    expect(newest).to_contain_text("Somebody came.")
+    expect(page.locator(".finding")).to_have_count(9)
+
+
+def test_a_broken_connection_is_told_and_made_up_for(box: Running, visit: Visits) -> None:
+    page = visit(box)
+    expect(page.locator(".finding").first).to_be_visible()
+    expect(page.locator(".line-down")).to_be_hidden()
+    page.context.route("**/api/v1/events", lambda route: route.fulfill(status=204))
+    box.server._events.close()  # as when the daemon goes on with another server
+    expect(page.locator(".line-down")).to_be_visible()
+    missed = record(box.store, 1, time.time(), summary="Missed meanwhile.")
+    page.context.unroute("**/api/v1/events")
+    expect(page.locator(".finding").first).to_contain_text("Missed meanwhile.")
+    expect(page.locator(".line-down")).to_be_hidden()
+    assert missed.id
+
+
+def test_search(box: Running, visit: Visits) -> None:
+    page = visit(box)
+    findings = page.locator(".finding")
+    expect(findings.first).to_be_visible()
+    page.get_by_role("searchbox").fill("parcel number 5")
+    expect(findings).to_have_count(1)
+    expect(findings).to_contain_text("number 5")
+    page.get_by_role("searchbox").fill("elephant")
+    expect(page.get_by_text("Nothing fits")).to_be_visible()
+    page.get_by_role("searchbox").fill("")
+    page.get_by_label("Camera", exact=True).select_option("yard")
+    expect(findings.first).to_contain_text("yard")
+    expect(findings.filter(has_text="porch")).to_have_count(0)
+
+
+def test_a_finding_in_full(box: Running, visit: Visits) -> None:
+    page = visit(box)
+    page.get_by_role("searchbox").fill("parcel number 0")
+    expect(page.locator(".finding")).to_have_count(1)
+    page.locator(".finding-open").press("Enter")
+    dialog = page.get_by_role("dialog")
+    for told in ("the person stands right of the house", HOSTILE, "93%", "7%", "240 ms", "210"):
+        expect(dialog).to_contain_text(told)
+    assert page.locator("img[src=x]").count() == 0, "what was seen is shown, not obeyed"
+    dialog.get_by_text("Ask about this picture").click()
+    expect(page.get_by_role("tab", name="Ask")).to_have_attribute("aria-selected", "true")
+    expect(page.locator(".stage-image")).to_have_js_property("naturalWidth", 1280)
+
+
+def test_a_rule_is_tried(box: Running, visit: Visits) -> None:
+    page = visit(box)
+    page.get_by_role("button", name="Try now").click()
+    expect(page.locator(".tried")).to_contain_text("75%")
+
+
+def test_what_rules_cost(box: Running, visit: Visits) -> None:
+    page = visit(box)
+    page.get_by_text("what each rule costs").click()
+    expect(page.locator(".account")).to_contain_text("3 keyframes since the start")
+    expect(page.locator(".costs table")).to_contain_text("person")
