@@ -66,7 +66,7 @@ def visit(browser: Any) -> Iterator[Visits]:
 
     def note(said: Any, expected: str) -> None:
         if said.type in ("error", "warning") and expected not in said.text:
-            complaints.append(said.text)
+            complaints.append(f"{said.text} {said.location}")
 
     yield open_page
     for context in contexts:
