@@ -54,5 +54,3 @@ def budget_reply(present: Present) -> BudgetReply:
             for cost in present.costs
         ],
     )
-
-
