@@ -30,6 +30,7 @@ KEYS = (Key.of("root", "admin", ADMIN), Key.of("wall", "viewer", VIEWER))
 def browser() -> Iterator[Any]:
     """One Chromium for all tests."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    sync_api.expect.set_options(timeout=30_000)
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("there is no Chromium: apt-get install chromium")
@@ -65,7 +66,7 @@ def visit(browser: Any) -> Iterator[Visits]:
         options = {"viewport": {"width": 1360, "height": 900}, "locale": "en-GB"} | settings
         context = browser.new_context(**options)
         contexts.append(context)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(30_000)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda said: note(said, f"status of {expects}"))
