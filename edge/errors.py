@@ -91,7 +91,7 @@ class QuestionError(EdgeError):
 
 
 class SessionGone(QuestionError):
-    """A follow-up to a conversation that is not open any more, or never was."""
+    """A follow-up to a conversation, or to pictures, that are not kept any more or never were."""
 
 
 class TooBusy(EdgeError):

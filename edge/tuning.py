@@ -7,7 +7,7 @@ room serves it without knowing how it comes about.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -156,8 +156,90 @@ class TuneSuggestion(_Part):
     """Labelled events that are shown now."""
 
 
+_EXAMPLE: dict[str, Any] = {
+    "schema": "edge.tune/1",
+    "id": "8f3a1c",
+    "source": {
+        "name": "porch",
+        "start_s": 0.0,
+        "seconds": 30.0,
+        "width_px": 1920,
+        "height_px": 1080,
+        "pictures": 150,
+        "truncated": True,
+    },
+    "settings": {
+        "sensitivity": 0.5,
+        "threshold": 20,
+        "contour_area": 40,
+        "mask": [],
+        "zones": {"step": [[0.1, 0.6], [0.5, 0.6], [0.5, 1.0], [0.1, 1.0]]},
+    },
+    "picture": "data:image/jpeg;base64,/9j/4AAQ...",
+    "series": {
+        "t": [0.2, 0.4],
+        "score": [0.0, 0.31],
+        "least_score": [0.044, 0.044],
+        "strength": [0.6, 1.8],
+        "limit": [9.0, 9.1],
+        "state": ["quiet", "moving"],
+    },
+    "keyframes": [
+        {
+            "t": 0.4,
+            "trigger": "motion",
+            "phase": "peak",
+            "score": 0.31,
+            "boxes": [[0.1, 0.2, 0.3, 0.6]],
+            "zones": ["step"],
+            "started": 0.2,
+            "detail": "",
+            "sharpness": 210.3,
+            "picture": "data:image/jpeg;base64,/9j/4AAQ...",
+        }
+    ],
+    "dropped": [
+        {
+            "t": 5.0,
+            "until": 7.2,
+            "count": 11,
+            "reason": "restless",
+            "why": "moves by itself there, and nothing was on its way",
+            "boxes": [[0.0, 0.0, 0.2, 0.4]],
+        }
+    ],
+    "activity": {"columns": 2, "rows": 1, "share": [[0.42, 0.0]]},
+    "cost": {
+        "keyframes_per_hour": 120.0,
+        "cpu_ms_per_s": 8.1,
+        "model_s_per_keyframe": 1.0,
+        "model_s_per_hour": 120.0,
+        "model_is_measured": False,
+    },
+    "suggestions": [
+        {
+            "title": "mask what moves by itself",
+            "changes": {"mask": [[[0.0, 0.0], [0.2, 0.0], [0.2, 0.4]]]},
+            "yaml": "cameras:\n  porch:\n    mask:\n      - [[0, 0], [0.2, 0], [0.2, 0.4]]\n",
+            "calls_before": 12,
+            "calls_after": 1,
+            "why": "1 area, 4 % of the picture, moved again and again over the whole stretch.",
+            "masked_frac": 0.04,
+        }
+    ],
+    "advice": ["12 calls in 30 s, 1440 an hour at this rate."],
+}
+
+
 class TuneReport(_Part):
     """A stretch of a camera or clip as the sampler saw it, and what would suit better."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        use_attribute_docstrings=True,
+        serialize_by_alias=True,
+        json_schema_extra={"examples": [_EXAMPLE]},
+    )
 
     schema_: Literal["edge.tune/1"] = Field(default="edge.tune/1", alias="schema")
     id: str = ""

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -108,8 +107,7 @@ def _prepare(
         from edge.daemon.wiring import camera_plan
 
         live = camera_plan(config, args.target)
-        source = replace(live.source, decode="all", main_url="")
-        return source, TunePlan(args.target, live.sampler)
+        return live.live_source(), TunePlan(args.target, live.sampler)
     clip = Path(args.target)
     truth = None
     if args.truth is not None:

@@ -124,6 +124,11 @@ class Cameras:
                 del self._wanted[token]
                 wanted.taken(None)
 
+    def plan_of(self, name: str) -> CameraPlan | None:
+        """A camera's plan as it is now, None if there is no such camera."""
+        host = self.hosts.get(name)
+        return None if host is None else host.plan
+
     def heard(self, name: str, generation: int, message: object, now_mono_s: float) -> None:
         """A camera's process says something."""
         host = self.hosts.get(name)

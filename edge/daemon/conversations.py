@@ -16,10 +16,12 @@ from edge.daemon.child import Inbox
 from edge.daemon.jobs import TurnJob
 from edge.daemon.messages import CancelTurn, CloseSession
 from edge.daemon.scheduler import MAX_USER_JOBS, Scheduler
+from edge.daemon.tuner import CancelTuneOrder, TuneOrder
 from edge.enhancement import MAX_DETAILS
 from edge.errors import AnalysisFailed, EdgeError, QuestionError, SessionGone, TooBusy, Withdrawn
 from edge.frames import Image
 from edge.present import Present
+from edge.tuning import TuneReport, TuneRequest
 
 PICTURE_S = 10.0  # a whole frame takes 4.5 s on an N100; text's deadline does not count it
 
@@ -90,7 +92,17 @@ class Door:
         """Have a camera take a picture; `reply` is called in the main thread within 10 s or so."""
         self._put(TakeOrder(camera, reply))
 
-    def _put(self, order: Order | LookOrder | TakeOrder) -> None:
+    def tune(
+        self, ticket: str, request: TuneRequest, reply: Callable[[TuneReport | EdgeError], None]
+    ) -> None:
+        """Look closely at a camera or clip; `reply` is called in the main thread, minutes later."""
+        self._put(TuneOrder(ticket, request, reply))
+
+    def cancel_tune(self, ticket: str) -> None:
+        """The client went away: `reply` is not called any more."""
+        self._put(CancelTuneOrder(ticket))
+
+    def _put(self, order: Order | LookOrder | TakeOrder | TuneOrder | CancelTuneOrder) -> None:
         try:
             self._inbox.put_nowait(order)
         except queue.Full:

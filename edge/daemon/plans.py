@@ -6,11 +6,12 @@ of FFmpeg and OpenVINO.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from edge.capture.settings import SourceSettings
 from edge.daemon.child import ParentConnection
 from edge.sampler.settings import SamplerSettings
+from edge.tuning import TuneRequest
 from edge.vlm.settings import EngineSettings
 
 
@@ -27,6 +28,10 @@ class CameraPlan:
         """The camera's name."""
         return self.source.camera
 
+    def live_source(self) -> SourceSettings:
+        """Its small stream alone, every picture of it: for somebody who looks closely."""
+        return replace(self.source, decode="all", main_url="")
+
 
 @dataclass(frozen=True, slots=True)
 class AnalyzerPlan:
@@ -35,6 +40,24 @@ class AnalyzerPlan:
     engine: EngineSettings
     nice: int = 10
     log_level: str = field(default="INFO", compare=False)  # changed by SetLogLevel
+
+
+@dataclass(frozen=True, slots=True)
+class TuneJob:
+    """One close look: at a source, or at the pictures kept in `from_path` where there is none.
+
+    `camera` is whom suggestions are written for; the pictures are to be kept in `keep_path`.
+    """
+
+    ticket: str
+    request: TuneRequest
+    camera: str
+    source: SourceSettings | None
+    sampler: SamplerSettings
+    seconds: float
+    from_path: str
+    keep_path: str
+    log_level: str = "INFO"
 
 
 def camera_body(pipe: ParentConnection, plan: CameraPlan) -> None:
@@ -49,3 +72,10 @@ def analyzer_body(pipe: ParentConnection, plan: AnalyzerPlan) -> None:
     from edge.daemon.analyzer_process import run_analyzer  # noqa: PLC0415
 
     run_analyzer(pipe, plan)
+
+
+def tuner_body(pipe: ParentConnection, job: TuneJob) -> None:
+    """Runs in the process of a close look."""
+    from edge.daemon.tuner_process import run_tuner  # noqa: PLC0415
+
+    run_tuner(pipe, job)

@@ -50,12 +50,14 @@ from edge.daemon.http_host import HttpHost
 from edge.daemon.introduction import announce_discovery, announce_info
 from edge.daemon.messages import EngineReady
 from edge.daemon.notify import Notifier, watchdog_interval_s
-from edge.daemon.plans import AnalyzerPlan, analyzer_body
+from edge.daemon.plans import AnalyzerPlan, TuneJob, analyzer_body, tuner_body
 from edge.daemon.present import build_present
 from edge.daemon.reporter import Reporter
 from edge.daemon.reuse import Recent
 from edge.daemon.rule_keeper import RuleKeeper
 from edge.daemon.stats import build_stats, outbox_stats, resident_mb
+from edge.daemon.tuner import NAME as TUNER_NAME
+from edge.daemon.tuner import CancelTuneOrder, TuneOrder, Tuner
 from edge.daemon.wiring import (
     analyzer_plan,
     mqtt_settings,
@@ -119,6 +121,7 @@ class Daemon:
             on_keyframe=self._on_keyframe,
             on_lost=self._analyst.forget_camera,
         )
+        self._tuner = Tuner(self._spawn_tuner, self._cameras.plan_of)
         self._commands = Commands(
             cameras=self._cameras,
             analyst=self._analyst,
@@ -164,6 +167,7 @@ class Daemon:
         self._notifier.stopping()
         try:
             self._cameras.stop()
+            self._tuner.stop()
             self._analyst.host.stop()
             self._analyst.stop(list(self._cameras.hosts))
         finally:
@@ -231,12 +235,16 @@ class Daemon:
                     self._announce_info()
             case ChildGone(generation=generation, exitcode=exitcode) if is_analyzer(generation):
                 self._analyst.analyzer_gone(exitcode)
+            case FromChild() | ChildGone() if self._tuner.is_current(message.generation):
+                self._tuner.heard(message, now)
             case FromChild(name, generation, words):
                 self._cameras.heard(name, generation, words, now)
             case ChildGone(name, generation, exitcode):
                 self._cameras.gone(name, generation, exitcode, now)
             case TurnOrder() | CancelOrder() | CloseOrder():
                 self._analyst.obey(message)
+            case TuneOrder() | CancelTuneOrder():
+                self._tuner.obey(message, now)
             case LookOrder(reply):
                 self._tell_present(reply)
             case TakeOrder(camera, give):
@@ -253,6 +261,7 @@ class Daemon:
         if now - self._slow_mono_s < SLOW_TICK_S:
             return
         self._slow_mono_s = now
+        self._tuner.check(now)
         self._reporter.flush()
         for camera in self._rules.tick():  # have a keyframe show what it looks like now
             self._commands.analyze(camera, now)
@@ -419,6 +428,9 @@ class Daemon:
         return Publisher(
             mqtt_settings(self._config), self._store, self._on_command, self._config.cameras
         )
+
+    def _spawn_tuner(self, job: TuneJob, generation: int) -> Child:
+        return Child(TUNER_NAME, generation, tuner_body, (job,), self._inbox)
 
     def _spawn_analyzer(self, plan: AnalyzerPlan, generation: int) -> Child:
         return Child("analyzer", generation, analyzer_body, (plan,), self._inbox)

@@ -20,6 +20,12 @@ log = logging.getLogger(__name__)
 # removed and added again, or is called "analyzer", is not taken for another's process.
 _generations = itertools.count(1)
 
+
+def new_generation() -> int:
+    """A number that no other process of the daemon has."""
+    return next(_generations)
+
+
 HEALTHY_AFTER_S = 60.0  # a process that lived this long starts again with the shortest delay
 
 Spawn = Callable[[int], Child]  # takes the generation number
@@ -50,7 +56,7 @@ class Slot:
             return False
         if now_mono_s < self._start_at_mono_s:
             return False
-        self._generation = next(_generations)
+        self._generation = new_generation()
         self.child = self._spawn(self._generation)
         self._started_mono_s = now_mono_s
         self._killed = False

@@ -62,6 +62,7 @@ ROUTES: tuple[Access, ...] = (
     Access("DELETE", "/api/v1/sessions/{session}", "admin"),
     Access("GET", "/api/v1/enhanced/{picture}", "admin"),
     Access("GET", "/api/v1/templates", "viewer"),
+    Access("POST", "/api/v1/tune", "admin", FORM),
     Access("GET", "/v1/models", "viewer"),
     Access("GET", "/v1/models/{model}", "viewer"),
     Access("POST", "/v1/chat/completions", "admin", JSON),

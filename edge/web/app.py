@@ -25,6 +25,7 @@ from edge.web.routes_openai import build_openai_routes
 from edge.web.routes_page import build_page_routes
 from edge.web.routes_rules import build_rule_routes
 from edge.web.routes_templates import build_template_routes
+from edge.web.routes_tune import build_tune_routes
 from edge.web.web import Web
 
 OPENAPI_PATH = "/api/v1/openapi.json"
@@ -56,6 +57,7 @@ def build_routes(web: Web) -> FastAPI:
         build_rule_routes,
         build_template_routes,
         build_chat_routes,
+        build_tune_routes,
         build_openai_routes,
         build_page_routes,
     ):

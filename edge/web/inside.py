@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Protocol
 
 from edge.conversation import Listener, Turn
+from edge.errors import EdgeError
 from edge.findings import Finding
 from edge.frames import Image
 from edge.present import Present
 from edge.search import FindingPage, FindingQuery
+from edge.tuning import TuneReport, TuneRequest
 
 
 class Door(Protocol):
@@ -32,6 +34,14 @@ class Door(Protocol):
 
     def take(self, camera: str, reply: Callable[[Image | None], None]) -> None:
         """Take a picture with a camera, (H, W, 3) uint8 RGB; None if it gives none in time."""
+
+    def tune(
+        self, ticket: str, request: TuneRequest, reply: Callable[[TuneReport | EdgeError], None]
+    ) -> None:
+        """Look closely at a camera or clip; tickets must be unique. Takes minutes."""
+
+    def cancel_tune(self, ticket: str) -> None:
+        """Nobody waits for it any more; `reply` may still be called once."""
 
 
 class Archive(Protocol):

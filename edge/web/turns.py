@@ -66,7 +66,7 @@ async def follow(door: Door, turn: Turn) -> AsyncIterator[Piece | TurnResult]:
 async def answer(door: Door, turn: Turn, receive: Receive) -> TurnResult:
     """The result of a turn, for a client whose request has been read; Withdrawn if it goes away."""
     working = asyncio.ensure_future(_result(door, turn))
-    gone = asyncio.ensure_future(_wait_until_gone(receive))
+    gone = asyncio.ensure_future(wait_until_gone(receive))
     try:
         await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
@@ -86,7 +86,8 @@ async def _result(door: Door, turn: Turn) -> TurnResult:
     raise Withdrawn("the turn ended without a result")
 
 
-async def _wait_until_gone(receive: Receive) -> None:
+async def wait_until_gone(receive: Receive) -> None:
+    """Ends when the client of a request, which has been read, goes away."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
@@ -97,7 +98,7 @@ async def begin(heard: AsyncIterator[Piece | TurnResult], receive: Receive) -> P
     Raises Withdrawn if the client goes away before; the turn is then called off.
     """
     first = asyncio.ensure_future(anext(heard))
-    gone = asyncio.ensure_future(_wait_until_gone(receive))
+    gone = asyncio.ensure_future(wait_until_gone(receive))
     try:
         await asyncio.wait({first, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not first.done():

@@ -82,6 +82,19 @@ def test_a_box_over_http(tmp_path: Path) -> None:
         states = session.get(f"{url}/api/v1/rules", timeout=10).json()["rules"]
         assert [rule["name"] for rule in states] == ["person", "parcel"]
 
+        fields = {"camera": "yard", "seconds": "5", "suggest": "false"}
+        looked = session.post(
+            f"{url}/api/v1/tune", files={n: (None, w) for n, w in fields.items()}, timeout=60
+        ).json()
+        assert looked["source"]["name"] == "yard"
+        assert "step" in looked["settings"]["zones"]
+        again = {"again": looked["id"], "mask": "[[[0,0],[1,0],[1,1],[0,1]]]", "suggest": "false"}
+        masked = session.post(
+            f"{url}/api/v1/tune", files={n: (None, w) for n, w in again.items()}, timeout=60
+        ).json()
+        assert masked["source"] == looked["source"]
+        assert masked["keyframes"] == []
+
         other = free_port()
         daemon.config.write_text(CONFIG.format(port=other, token=TOKEN))
         assert daemon.process is not None

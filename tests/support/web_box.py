@@ -28,6 +28,55 @@ from edge.frames import Image
 from edge.geometry import Box, Polygon
 from edge.present import CameraNow, Judgement, Present, RuleNow
 from edge.questions import Answer, Description, ModelInfo, Timing, yes_no
+from edge.tuning import (
+    TuneActivity,
+    TuneCost,
+    TuneReport,
+    TuneRequest,
+    TuneSeries,
+    TuneSettings,
+    TuneSource,
+)
+
+
+def tune_report(request: TuneRequest) -> TuneReport:
+    """A close look at two pictures in which nothing happened."""
+    return TuneReport(
+        id="kept",
+        source=TuneSource(
+            name=request.camera or request.name,
+            start_s=request.start_s,
+            seconds=0.2,
+            width_px=320,
+            height_px=180,
+            pictures=2,
+            truncated=False,
+        ),
+        settings=TuneSettings(
+            sensitivity=0.5 if request.sensitivity is None else request.sensitivity,
+            threshold=20,
+            contour_area=40,
+            mask=[[list(point) for point in area.points] for area in request.mask or ()],
+            zones={},
+        ),
+        picture="data:image/jpeg;base64,",
+        series=TuneSeries(
+            t=[0.2], score=[0.0], least_score=[0.1], strength=[0.5], limit=[9.0], state=["quiet"]
+        ),
+        keyframes=[],
+        dropped=[],
+        activity=TuneActivity(columns=2, rows=1, share=[[0.0, 0.5]]),
+        cost=TuneCost(
+            keyframes_per_hour=0.0,
+            cpu_ms_per_s=8.0,
+            model_s_per_keyframe=1.0,
+            model_s_per_hour=0.0,
+            model_is_measured=False,
+        ),
+        suggestions=[],
+        advice=["Not one call in this stretch: there is nothing to save."],
+    )
+
 
 Talk = Callable[[Turn, Callable[[Piece], None], Callable[[], bool]], TurnResult]
 
@@ -68,6 +117,9 @@ class WorkingDoor:
         self.closed: list[str] = []
         self.asked_cameras: list[str] = []
         self.picture: Image | None = None
+        self.tuned: list[TuneRequest] = []
+        self.tickets: list[str] = []
+        self.tuning: Callable[[TuneRequest], TuneReport | EdgeError | None] = tune_report
         self._orders: queue.Queue[tuple[Turn, Listener] | None] = queue.Queue(MAX_WAITING)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -90,6 +142,18 @@ class WorkingDoor:
     def take(self, camera: str, reply: Callable[[Image | None], None]) -> None:
         self.asked_cameras.append(camera)
         reply(self.picture)
+
+    def tune(
+        self, ticket: str, request: TuneRequest, reply: Callable[[TuneReport | EdgeError], None]
+    ) -> None:
+        self.tuned.append(request)
+        self.tickets.append(ticket)
+        outcome = self.tuning(request)
+        if outcome is not None:
+            reply(outcome)
+
+    def cancel_tune(self, ticket: str) -> None:
+        self.cancelled.append(ticket)
 
     def set_analyzer(self, state: str) -> None:
         """What the statistics say of the analyzer."""
