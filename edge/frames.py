@@ -64,7 +64,8 @@ class Keyframe:
     is the quiet picture from before the movement, same size, where there is one. `score` 0..1 is
     how strong the trigger was; `sharpness` is the variance of the luma's Laplacian in the boxes.
     `started_pts_s` is when the movement began (equal to `pts_s` for other triggers).
-    `detail` names the kind of tamper (`covered`, `black`, `frozen`, `moved`), else "".
+    `detail` names the kind of tamper (`covered`, `black`, `defocused`, `frozen`,
+    `moved`), else "".
     """
 
     camera: str

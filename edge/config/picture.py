@@ -192,7 +192,7 @@ class MotionConfig(Block):
     scene_threshold: Annotated[float, Between(0, 1)] = 0.6
     """How unlike two pictures in a row are at a scene cut."""
     tamper: bool = True
-    """Report a covered, black, frozen or moved camera."""
+    """Report a covered, black, defocused, frozen or moved camera."""
 
 
 class SnapshotConfig(Block):

@@ -21,8 +21,16 @@ from edge.sampler.noise import NoiseModel
 from edge.sampler.regions import Change, Region, find_regions, is_only_light
 from edge.sampler.settings import SamplerSettings
 from edge.sampler.shake import is_spread, measure_shift, shifted
+from edge.sampler.turning import is_turning
 from edge.sampler.unrest import Unrest
-from edge.sampler.view import BLANK_ENERGY, KEPT_EDGES, Field, View, edge_agreement
+from edge.sampler.view import (
+    BLANK_ENERGY,
+    CELLS,
+    KEPT_EDGES,
+    Field,
+    View,
+    edge_agreement,
+)
 
 _LAG_S = 0.4  # long enough for a walker 20 px high to leave his outline, short against exposure
 _NOISE_SIGMAS = 4.5  # 7e-6 of normal noise lies above: 0.4 pixels of 57,600
@@ -33,6 +41,7 @@ _BLURRED = 1.0  # what the working picture leaves of the contrast of a thing 3 %
 _LEARN_EVERY_S = 0.39  # of the background: every second picture at 5 a second
 _REFERENCE_WIDTH_PX = 320  # contour_area is given for this width
 _SHAKEN = 0.02  # of the picture changed: look whether the camera shakes
+_TURNED, _TURNED_CELLS = 2.0, 10  # grey levels on average, in so many cells: does it turn?
 _STEADIED = 0.6  # share of the changed pixels that may remain once a shake is taken out
 _UNFITTED = 0.15  # share of the picture that a change of light leaves changed when it is no gain
 _MAX_GAIN = 2.0  # within the lag: exposure runs to such a change, it does not jump there
@@ -53,6 +62,7 @@ class Motion:
     is_light: bool  # the light jumped; nothing can be said
     change: Change | None = None  # against the recent past; None for the first picture
     only_lit: tuple[Region, ...] = ()  # what changed there is how it is lit
+    is_turning: bool = False  # the camera itself moves; nothing can be said
 
 
 class MotionDetector:
@@ -130,6 +140,9 @@ class MotionDetector:
             self._background = view
             return Motion([], 0.0, is_light=True, change=change)
         self._recent.append(view)
+        if self._is_turning(view, reference, change):
+            self._background = view
+            return Motion([], 0.0, is_light=False, change=change, is_turning=True)
         elapsed_s = view.pts_s - previous.pts_s
         self._noise.learn(change.difference, elapsed_s)
         regions, only_lit = self._regions(view, reference, change)
@@ -252,6 +265,14 @@ class MotionDetector:
         if cv2.countNonZero(change.mask) < _UNFITTED * change.mask.size:
             return False  # gain and offset account for it, and what is left can be looked at
         return edge_agreement(view, reference) > KEPT_EDGES
+
+    def _is_turning(self, view: View, reference: View, change: Change) -> bool:
+        if change.is_still:
+            return False
+        cells = cv2.resize(change.difference, CELLS, interpolation=cv2.INTER_AREA)
+        moved = cells > _TURNED + 2 * self._noise.typical_sigma
+        num_moved = int(np.count_nonzero(moved))
+        return num_moved >= _TURNED_CELLS and is_turning(reference, view)
 
     def _is_blind(self, view: View, fit: LightFit) -> bool:
         """Whether the light has just jumped, or has not come to rest since (for 3 s at most).

@@ -24,8 +24,9 @@ from edge.sampler.scene import Cut, SceneDetector
 from edge.sampler.settings import SamplerSettings
 from edge.sampler.settling import Settling
 from edge.sampler.signature import Signatures
-from edge.sampler.tamper import TamperDetector, is_shifted
+from edge.sampler.tamper import TamperDetector
 from edge.sampler.trace import Drop, Observer, Reason, describe_step
+from edge.sampler.turning import Turning, is_shifted
 from edge.sampler.view import View
 
 _MASKED_LUMA = np.uint8(128)
@@ -37,7 +38,8 @@ _LITTLE = 0.1  # of the moved area: less change than this may be what the fit of
 class Sampler:
     """Chooses keyframes among one camera's frames, offered in order of time.
 
-    `is_moving`, `motion_score` (0..1) and `tamper` ("", covered, black, frozen, moved) describe
+    `is_moving`, `motion_score` (0..1) and `tamper` ("", covered, black, defocused, frozen,
+    moved) describe
     the last frame. `observer` is shown what becomes of each one; without it that costs nothing.
     """
 
@@ -48,6 +50,7 @@ class Sampler:
         self._motion = MotionDetector(settings, self._look)
         self._scene = SceneDetector(settings.scene_threshold)
         self._tamper = TamperDetector()
+        self._turning = Turning()
         self._periodic = Periodic(settings.periodic_s)
         self._signatures = Signatures()
         self._quiet = QuietPicture()
@@ -64,7 +67,7 @@ class Sampler:
     @property
     def is_quiet(self) -> bool:
         """Whether nothing is going on or suspected: frames seconds apart would do for now."""
-        is_suspicious = self._scene.is_pending or self._tamper.is_suspecting
+        is_suspicious = self._scene.is_pending or self._tamper.is_suspecting or self._turning.is_on
         return not (self._movement.tracks or self._sightings or self.is_moving or is_suspicious)
 
     @property
@@ -74,7 +77,7 @@ class Sampler:
 
     @property
     def tamper(self) -> str:
-        """ "" or what is wrong with the picture: covered, black, frozen, moved."""
+        """ "" or what is wrong: covered, black, defocused, frozen, moved."""
         return self._tamper.state
 
     def step(self, frame: Frame) -> list[Keyframe]:
@@ -125,6 +128,7 @@ class Sampler:
         self._motion.rebaseline()
         self._scene.rebaseline()
         self._tamper.rebaseline()
+        self._turning.rebaseline()
         self._quiet.clear()
         self._forget_movement()
         if frame.luma.shape != self._shape:
@@ -150,11 +154,12 @@ class Sampler:
 
     def _look_at(self, frame: Frame, view: View) -> list[Keyframe]:
         chosen: list[Keyframe] = []
-        if self._settings.tamper and self._tamper.step(frame, view, self.is_moving):
+        has_rest = not self._turning.is_on
+        if self._settings.tamper and has_rest and self._tamper.step(frame, view, self.is_moving):
             chosen.append(self._keyframe(frame, view, "tamper", 1.0, detail=self._tamper.state))
         if self._settings.scene:
             cut = self._scene.step(frame, view)
-            if cut is not None:
+            if cut is not None and not self._turning.explains(cut.frame.pts_s):
                 return chosen + self._change_scene(cut, view)
         if self._settings.motion:
             motion = self._motion.step(view, self._movement.things, is_moving=self.is_moving)
@@ -167,6 +172,7 @@ class Sampler:
         self._motion.rebaseline()
         self._motion.step(view)
         self._tamper.rebaseline()
+        self._turning.rebaseline()
         self._quiet.clear()
         self._forget_movement()
         self._signatures.clear()
@@ -182,11 +188,13 @@ class Sampler:
 
     def _follow(self, frame: Frame, view: View, motion: Motion) -> list[Keyframe]:
         now_s = frame.pts_s
-        if motion.is_light:
-            pending = self.flush()
+        has_come_to_rest = self._turning.step(view, is_turning=motion.is_turning)
+        if motion.is_light or self._turning.is_on or has_come_to_rest:
+            is_its_own = self._turning.explains(self._movement.started_s)
+            pending = [] if is_its_own else self.flush()
             self._forget_movement()
             self._quiet.clear()
-            return pending
+            return [*pending, *self._show_new_view(frame, view)] if has_come_to_rest else pending
         movement = self._movement
         present = [region for region in motion.regions if not region.is_vacated]
         tracks = movement.step(present, now_s)
@@ -221,6 +229,19 @@ class Sampler:
             elif seen is not None:
                 self._window.offer(seen)
         return chosen
+
+    def _show_new_view(self, frame: Frame, view: View) -> list[Keyframe]:
+        """The camera has been turned and is at rest: one keyframe of what it sees now."""
+        self._motion.rebaseline()
+        self._motion.step(view)
+        self._scene.rebaseline()
+        self._signatures.clear()
+        self._signatures.add(view, at_rest=True)
+        if self._settings.tamper:
+            self._tamper.rebaseline()
+            self._tamper.note_moved(view.pts_s)
+            return [self._keyframe(frame, view, "tamper", 1.0, detail=self._tamper.state)]
+        return [self._keyframe(frame, view, "scene", 1.0)] if self._settings.scene else []
 
     def _wait(self, frame: Frame, seen: Candidate | None, now_s: float) -> None:
         while self._sightings and now_s - self._sightings[0].frame.pts_s > 2.0:

@@ -10,15 +10,23 @@ from collections import deque
 from dataclasses import dataclass
 
 import cv2
-import numpy as np
 
 from edge.frames import Frame
-from edge.sampler.view import BLANK_ENERGY, KEPT_EDGES, View, edge_agreement
+from edge.sampler.view import (
+    BLANK_ENERGY,
+    KEPT_EDGES,
+    View,
+    edge_agreement,
+    is_flat,
+    likeness,
+)
 
 _RECENT = 4
 _SPIKE = 0.3  # a cut stands out by this much from the changes just before it (pans do not)
 _SETTLED = 0.3  # the next picture of the new scene is at least this like its first
 _MUCH_THE_SAME = 3.0  # grey levels on average
+_STEADY_S = 1.0
+_SAME_SCENE = 0.3  # unlikeness up to which a picture is taken for the scene's
 _MAX_WAIT = 4  # pictures; a new scene full of motion never settles
 
 
@@ -39,12 +47,9 @@ def unlikeness(a: View, b: View) -> float:
     Measured at 5 pictures a second: 0.2 at most on four fixed cameras, 0.73 or more between them.
     """
     agreement = max(0.0, edge_agreement(a, b))
-    x, y = a.coarse - a.coarse.mean(), b.coarse - b.coarse.mean()
-    norm = float(np.sqrt(np.sum(x * x) * np.sum(y * y)))
-    # Two grey levels of deviation: below it the picture is flat and its pattern means nothing.
-    if agreement > KEPT_EDGES or norm < 4.0 * x.size:
+    if agreement > KEPT_EDGES or is_flat(a, b):
         return (1 - agreement) / 2
-    return (1 - agreement + 1 - max(0.0, float(np.sum(x * y)) / norm)) / 2
+    return (1 - agreement + 1 - max(0.0, likeness(a, b))) / 2
 
 
 def _is_much_the_same(a: View, b: View) -> bool:
@@ -53,7 +58,10 @@ def _is_much_the_same(a: View, b: View) -> bool:
 
 
 class SceneDetector:
-    """Finds cuts; each is told one picture late, when the new scene has stayed."""
+    """Finds cuts; each is told one picture late, when the new scene has stayed.
+
+    A scene that has come in gradually, as by a dissolve, is told once it has stood for a second.
+    """
 
     def __init__(self, threshold: float) -> None:
         self.score = 0.0  # unlikeness of the last picture to the scene, 0..1
@@ -62,10 +70,12 @@ class SceneDetector:
         self._scores: deque[float] = deque(maxlen=_RECENT)
         self._pending: Cut | None = None
         self._num_waited = 0
+        self._scene: View | None = None  # the scene as it was when it last stood still
+        self._steady: View | None = None  # since when it stands still
 
     def rebaseline(self) -> None:
         """After a gap the next picture starts anew."""
-        self._last = self._pending = None
+        self._last = self._pending = self._scene = self._steady = None
         self._scores.clear()
 
     @property
@@ -92,7 +102,21 @@ class SceneDetector:
             return None
         self._scores.append(score)
         self._last = view
+        steady = self._steady
+        if steady is None or not _is_much_the_same(view, steady):
+            self._steady = view
+        elif view.pts_s - steady.pts_s >= _STEADY_S:
+            self._steady = view
+            return self._another_scene(frame, view)
         return None
+
+    def _another_scene(self, frame: Frame, view: View) -> Cut | None:
+        """The present, steady scene, if it is not the one that stood here before."""
+        before = self._scene or view
+        changed = 0.0 if _is_much_the_same(view, before) else unlikeness(view, before)
+        if changed < _SAME_SCENE or changed >= self._threshold or self._scene is None:
+            self._scene = view
+        return Cut(frame, view, before, changed) if changed >= self._threshold else None
 
     def _is_like_last(self, view: View) -> bool:
         last = self._last
@@ -107,6 +131,6 @@ class SceneDetector:
         if unlikeness(view, cut.view) >= _SETTLED and self._num_waited < _MAX_WAIT:
             return None
         self._pending = None
-        self._last = view
+        self._last = self._scene = self._steady = view
         self._scores.clear()
         return cut

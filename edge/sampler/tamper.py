@@ -1,4 +1,4 @@
-"""Tamper: the camera is covered, black, frozen or turned away. Costs no model time.
+"""Tamper: the camera is covered, black, blurred, frozen or turned away. Costs no model time.
 
 Compares the picture's structure with what this camera usually shows. Knows nothing of motion
 beyond whether there is some.
@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 
-import cv2
 import numpy as np
 
 from edge.frames import Frame, Luma
-from edge.sampler.view import KEPT_EDGES, View, edge_agreement
+from edge.sampler.turning import is_shifted
+from edge.sampler.view import KEPT_EDGES, View, edge_agreement, likeness
 
 _CONFIRM_S = 3.0  # a hand, a passing lorry, a lamp switched off and on
 _CLEAR_S = 1.0
@@ -23,6 +23,8 @@ _WARM_UP_S = 5.0  # of ordinary pictures before anything can be called unusual
 
 _BLACK_LUMA, _BLACK_SHARE = 24, 0.98  # of the picture is darker (16 is video black)
 _COVERED_SHARE = 0.25  # of the usual structure left
+_BLURRED_SHARE = 0.42  # of the usual detail left: a blur of 1.5 % of the width
+_SAME_LAYOUT = 0.8  # correlation of the coarse picture with the usual one
 _MIN_USUAL_ENERGY = 0.02  # a scene with less shows nothing that could be covered
 _UNKNOWN_VIEW = 0.15  # agreement with the usual edges; two cars in a smooth scene leave 0.23
 _MOVED_S = 60.0  # how long it is reported; the new view is learned meanwhile
@@ -34,7 +36,7 @@ _FROZEN_FACTOR = 3.0
 
 
 class TamperDetector:
-    """`state` is "" or what is wrong: covered, black, frozen, moved."""
+    """`state` is "" or what is wrong: covered, black, defocused, frozen, moved."""
 
     def __init__(self) -> None:
         self.state = ""
@@ -104,8 +106,12 @@ class TamperDetector:
             or usual.edge_energy < _MIN_USUAL_ENERGY
         ):
             return ""
-        if view.edge_energy < _COVERED_SHARE * usual.edge_energy:
-            return "covered"
+        is_plain = view.edge_energy < _COVERED_SHARE * usual.edge_energy
+        is_blurred = view.detail < _BLURRED_SHARE * usual.detail
+        if is_plain or is_blurred:
+            if likeness(view, usual) < _SAME_LAYOUT:
+                return "covered" if is_plain else ""
+            return "defocused" if is_blurred else ""  # fog takes contrast, not detail alone
         agreement = edge_agreement(view, usual)
         if agreement < _UNKNOWN_VIEW or (agreement < KEPT_EDGES and is_shifted(usual, view)):
             return "moved"
@@ -131,25 +137,6 @@ class TamperDetector:
         if elapsed_s >= _LEARN_EVERY_S:
             rate = np.float32(min(1.0, elapsed_s / _LEARN_S))
             self._usual = View(usual.soft + rate * (view.soft - usual.soft), view.pts_s, view.luma)
-
-
-def is_shifted(old: View, new: View) -> bool:
-    """Whether `new` shows the scene of `old` from a camera turned by 3 % of the width or more.
-
-    Phase correlation proposes the shift (pictures 80 px wide); the edges of the common part
-    must then agree.
-    """
-    height, width = old.small.shape
-    window = cv2.createHanningWindow((width, height), cv2.CV_32F)
-    # Copies: OpenCV applies the window in place where the size suits its Fourier transform.
-    (dx, dy), _ = cv2.phaseCorrelate(old.small.copy(), new.small.copy(), window)
-    x, y = round(dx), round(dy)
-    if max(abs(x), abs(y)) < 0.03 * width or abs(x) > width * 0.6 or abs(y) > height * 0.6:
-        return False
-    then = old.edges[:, max(0, -y) : height - max(0, y), max(0, -x) : width - max(0, x)]
-    now = new.edges[:, max(0, y) : height + min(0, y), max(0, x) : width + min(0, x)]
-    norm = float(np.sqrt(np.sum(then * then) * np.sum(now * now)))
-    return norm > 0 and float(np.sum(then * now)) > KEPT_EDGES * norm
 
 
 def _is_black(luma: Luma) -> bool:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from edge.frames import Luma
 
 Field = NDArray[np.float32]  # (h, w) float32
+Edges = NDArray[np.float32]  # (2, h, w) float32
 PixelBox = tuple[int, int, int, int]  # x1, y1, x2, y2 in pixels of the working picture
 
 # Half the luma's width: every difference costs a quarter, sensor noise is halved, and what is 3 %
@@ -29,7 +30,8 @@ EDGE_WIDTH_PX = 80  # edges of the scene, not of its noise
 KEPT_EDGES = 0.35
 BLANK_ENERGY = 0.01  # 0.002 in a white-out, 0.03 to 0.5 on ordinary scenes
 _BLACK, _WHITE = 6.0, 249.0  # clipped values say nothing about gain
-_CELLS = (6, 4)
+_FLAT = 2.0  # grey levels of deviation
+CELLS = (6, 4)  # wide and high, for what is told of the picture's parts
 _CLEAR_CELL = 0.01  # mean squared edge weight; noise of 10 grey levels makes 0.005
 _FULL_CONTRAST, _LEAST_CONTRAST = 100.0, 0.45  # grey levels from the 5th to the 95th percentile
 _TEXTURE_PX = 7  # details smaller than this are texture, larger ones may be light
@@ -103,7 +105,7 @@ class View:
         return np.asarray(along_x, np.float32), np.asarray(along_y, np.float32)
 
     @cached_property
-    def edges(self) -> NDArray[np.float32]:
+    def edges(self) -> Edges:
         """(2, h, w) float32: edge direction, weighted 0..1 by how clear the edge is.
 
         The weight g^2 / (g^2 + c^2) with c = 4 grey levels per pixel makes it independent of
@@ -114,6 +116,21 @@ class View:
         power = gx * gx + gy * gy
         weight = np.sqrt(power) / (power + 16.0)
         return np.stack((gx * weight, gy * weight))
+
+    @cached_property
+    def deviation(self) -> float:
+        """Standard deviation of the coarse picture, in grey levels."""
+        return float(self.coarse.std())
+
+    @cached_property
+    def detail(self) -> float:
+        """How sharply the picture turns from dark to bright, relative to its contrast.
+
+        Light and fog leave it as it is; a blur of 1.5 % of the width leaves 0.4 of it, one of 2.5 %
+        0.15 to 0.3, on five real scenes with noise of up to 5 grey levels.
+        """
+        _, curvature = cv2.meanStdDev(cv2.Laplacian(self.small, cv2.CV_32F))
+        return float(curvature[0, 0]) / max(1.0, self.deviation)
 
     @cached_property
     def edge_energy(self) -> float:
@@ -134,16 +151,36 @@ def shrunk(picture: Field, width_px: int) -> Field:
     return small
 
 
+def likeness(a: View, b: View) -> float:
+    """Correlation of the coarse pictures, -1..1; 0 where one of them is flat."""
+    if is_flat(a, b):
+        return 0.0
+    x, y = a.coarse - a.coarse.mean(), b.coarse - b.coarse.mean()
+    return float(np.sum(x * y) / (x.size * a.deviation * b.deviation))
+
+
+def is_flat(a: View, b: View) -> bool:
+    """Whether one of the coarse pictures hardly varies, so that its pattern means nothing."""
+    return a.deviation * b.deviation < _FLAT**2
+
+
 def edge_agreement(a: View, b: View) -> float:
     """How well two pictures' edges agree, about 0 (unrelated) to 1 (same scene, any light).
 
     The median over 24 cells, so that a thing has to cover half of the picture to hide the scene.
     A cell without edges in both pictures has nothing to disagree about and counts as 1.
     """
-    common = np.sum(a.edges * b.edges, axis=0)
-    power = np.sum(np.square(a.edges) + np.square(b.edges), axis=0) / 2
-    common = cv2.resize(common, _CELLS, interpolation=cv2.INTER_AREA)
-    power = cv2.resize(power, _CELLS, interpolation=cv2.INTER_AREA)
-    agreement = np.where(power > _CLEAR_CELL, common / np.maximum(power, _CLEAR_CELL), 1.0)
+    agreement, is_clear = cell_agreement(a.edges, b.edges)
+    agreement[~is_clear] = 1.0
     middle = agreement.size // 2
-    return float(np.sort(agreement, axis=None)[middle - 1 : middle + 1].mean())
+    middling = np.sort(agreement, axis=None)[middle - 1 : middle + 1]
+    return float(middling.mean())
+
+
+def cell_agreement(a: Edges, b: Edges) -> tuple[Field, NDArray[np.bool_]]:
+    """(4, 6) each: how well edges agree in each of 24 cells, and which cells have any."""
+    common = np.sum(a * b, axis=0)
+    power = np.sum(np.square(a) + np.square(b), axis=0) / 2
+    common = cv2.resize(common, CELLS, interpolation=cv2.INTER_AREA)
+    power = cv2.resize(power, CELLS, interpolation=cv2.INTER_AREA)
+    return common / np.maximum(power, _CLEAR_CELL), power > _CLEAR_CELL

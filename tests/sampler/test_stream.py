@@ -12,7 +12,7 @@ from edge.geometry import Box, Polygon
 from edge.sampler.look import rasterise
 from edge.sampler.sampler import Sampler
 from edge.sampler.settings import SamplerSettings
-from edge.sampler.tamper import is_shifted
+from edge.sampler.turning import is_shifted
 from edge.sampler.view import View
 from tests.support.synthetic_scene import (
     Scene,
