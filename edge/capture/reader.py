@@ -15,6 +15,7 @@ from typing import Literal
 
 from edge.capture.backoff import Backoff
 from edge.capture.clock import Clock
+from edge.capture.fallback import Fallback
 from edge.capture.settings import SourceSettings
 from edge.capture.source import FrameSource, open_source
 from edge.capture.timeline import NUDGE_S
@@ -57,16 +58,18 @@ def read_camera(
     failed try. `wait(seconds)` returns early with True to stop. `openers` serve further URL
     schemes, as `demo` for `demo:street`. `watcher` lets a quiet camera rest; `on_open` is given
     each connection's source, for its facts. The first frame of each connection is marked
-    `after_gap`; `pts_s` goes on growing over a reconnect by the time that passed. Closing the
-    iterator closes the source.
+    `after_gap`; `pts_s` goes on growing over a reconnect by the time that passed. Of a camera with
+    two streams the main one is looked at alone while the small one fails (see `fallback`). Closing
+    the iterator closes the source.
     """
     clock = clock or Clock()
     open_camera = _choose_opener(settings, openers or {}, clock, watcher)
+    streams = Fallback(settings, clock)
     backoff = Backoff(jitter)
     last: Frame | None = None
     while True:
         try:
-            with closing(open_camera(settings)) as source:
+            with closing(open_camera(streams.chosen)) as source:
                 if on_open is not None:
                     on_open(source)
                 online = False
@@ -77,13 +80,21 @@ def read_camera(
                     backoff.frame(clock.mono_s())
                     last = frame
                     yield frame
+                    if streams.is_time_to_return:
+                        break
+            if streams.is_time_to_return:
+                streams.return_to_both()
+                continue
             raise SourceBroken(f"camera {settings.camera}: its source gave no more frames")
         except SourceEnded as error:
             on_state(CameraState(settings.camera, "ended", _text(settings, error)))
             return
         except CaptureError as error:
-            refused = isinstance(error, SourceUnsupported)
-            delay_s = backoff.refused() if refused else backoff.failed()
+            if streams.failed():
+                delay_s = 0.0
+            else:
+                refused = isinstance(error, SourceUnsupported)
+                delay_s = backoff.refused() if refused else backoff.failed()
             on_state(CameraState(settings.camera, "offline", _text(settings, error), delay_s))
         if wait(delay_s):
             return

@@ -6,6 +6,7 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from edge.capture.clock import Clock
 from edge.capture.reader import CameraState, read_camera
@@ -34,8 +35,10 @@ class Script:
         self.waits: list[float] = []
         self.closed = 0
         self.max_waits = 99
+        self.opened: list[str] = []
 
-    def open(self, _: SourceSettings) -> "Script":
+    def open(self, settings: SourceSettings) -> "Script":
+        self.opened.append(settings.url)
         if not self.connections:
             raise SourceUnreachable("nothing left")
         if self.connections[0][0] < 0:
@@ -133,6 +136,41 @@ def test_wait_can_stop_the_loop() -> None:
     assert script.waits == [1.0, 2.0]
 
 
+TWO = SourceSettings("porch", "demo:sub", main_url="demo:main")
+DOWN = (-1, SourceUnreachable("down"))
+
+
+def test_the_main_stream_takes_a_failing_sub_streams_place_at_once() -> None:
+    script = Script((2, SourceBroken("cut")), (3, SourceEnded("end")))
+    assert len(list(script.read(TWO))) == 5
+    assert script.opened == ["demo:sub", "demo:main"]
+    assert script.waits == [0.0]
+
+
+def test_a_camera_that_is_off_is_tried_with_both_streams_again() -> None:
+    script = Script(DOWN, DOWN, DOWN, DOWN, (1, SourceEnded("end")))
+    list(script.read(TWO))
+    assert script.opened == ["demo:sub", "demo:main"] * 2 + ["demo:sub"]
+    assert script.waits == [0.0, 1.0, 0.0, 2.0]
+
+
+def test_the_sub_stream_is_tried_again_after_a_minute_then_after_two() -> None:
+    script = Script(DOWN, (400, None), DOWN, (700, None), (1, SourceEnded("end")))
+    frames = list(script.read(TWO))
+    assert script.opened == ["demo:sub", "demo:main", "demo:sub", "demo:main", "demo:sub"]
+    assert len(frames) == pytest.approx(60 * 5 + 120 * 5 + 1, abs=4)
+    assert all(a.pts_s < b.pts_s for a, b in pairwise(frames))
+    assert sum(f.after_gap for f in frames) == 3
+    assert script.closed == 3
+
+
+def test_a_sub_stream_that_held_is_tried_again_soon() -> None:
+    script = Script(
+        DOWN, (400, None), (900, SourceBroken("cut")), (400, None), (1, SourceEnded(""))
+    )
+    assert len(list(script.read(TWO))) == pytest.approx(300 + 900 + 300 + 1, abs=4)
+
+
 def test_closing_the_iterator_closes_the_source() -> None:
     script = Script((5, None))
     frames = script.read()
@@ -208,6 +246,18 @@ def test_over_a_restart_of_a_real_rtsp_server(h264_clip: Path) -> None:
     assert len(seam) == 1
     assert seam[0].is_iframe
     assert all(a.pts_s < b.pts_s for a, b in pairwise(before + after))
+
+
+def test_a_real_camera_without_its_sub_stream_is_seen_in_the_main_one(h264_clip: Path) -> None:
+    with RtspServer({"/main": h264_clip}, loop=True) as server:
+        states: list[CameraState] = []
+        settings = SourceSettings("porch", server.url("/sub"), main_url=server.url("/main"))
+        camera = read_camera(settings, on_state=states.append, wait=lambda _: False)
+        frames = list(islice(camera, 4))
+        camera.close()  # type: ignore[attr-defined]
+    assert [s.status for s in states] == ["offline", "online"]
+    assert "no such stream" in states[0].error
+    assert (frames[0].width_px, frames[0].after_gap) == (320, True)
 
 
 def test_over_a_stall_of_a_real_http_camera() -> None:
