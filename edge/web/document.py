@@ -38,16 +38,15 @@ def build_document(app: FastAPI) -> dict[str, Any]:
 
 
 def _add_examples(operation: dict[str, Any], examples: dict[str, Any]) -> None:
-    """`body`, `reply` and values of `parameters` into their places."""
+    """`body`, `reply` (JSON), `text` (other replies) and values of `parameters`, in place."""
     if "body" in examples:
         for content in operation["requestBody"]["content"].values():
             content["example"] = examples["body"]
     for status, reply in operation["responses"].items():
-        if "reply" in examples and status.startswith("2") and "content" in reply:
-            kind = "application/json" if "application/json" in reply["content"] else None
-            for name, content in reply["content"].items():
-                if kind in (None, name):
-                    content["example"] = examples["reply"]
+        for kind, content in reply.get("content", {}).items():
+            of_kind = "reply" if kind == "application/json" else "text"
+            if status.startswith("2") and of_kind in examples:
+                content["example"] = examples[of_kind]
     for parameter in operation.get("parameters", []):
         if parameter["name"] in examples.get("parameters", {}):
             parameter["example"] = examples["parameters"][parameter["name"]]

@@ -41,7 +41,12 @@ def build_openai_routes(web: Web) -> APIRouter:
             raise Refusal(404, "there is no model of this name", "model", code="model_not_found")
         return _model(model)
 
-    @routes.post("/v1/chat/completions", summary="Ask as of OpenAI", response_model=dict[str, Any])
+    @routes.post(
+        "/v1/chat/completions",
+        summary="Ask as of OpenAI",
+        response_model=dict[str, Any],
+        responses={200: {"content": {"text/event-stream": {}}, "description": "see `stream`"}},
+    )
     async def completions(request: Request, body: CompletionRequest) -> Response:
         """The model's name is not looked at: there is one. With `response_format` json_object the
         answer has the built-in shape: summary, objects, texts, spatial_relations.

@@ -15,18 +15,20 @@ from tests.support.daemon import DaemonProcess, wait_until
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
 TOKEN = "e2e-0123456789abcdef"
+SECRETS = (TOKEN, "canary-of-the-camera-77", "canary-of-the-broker-77")
 CONFIG = """
 node: box
-mqtt: {{host: 127.0.0.1, port: 1}}
+mqtt: {{host: 127.0.0.1, port: 1, username: edge, password: canary-of-the-broker-77}}
 vlm: {{model: demo}}
 store: {{folder: ./store}}
 log: {{level: debug}}
 http: {{port: {port}, token: {token}}}
 cameras:
   yard: {{input: "demo:yard?seed=7&fps=5", zones: {{step: [[0.3, 0.5], [0.7, 0.5], [0.7, 1.0]]}}}}
+  gone: {{input: "rtsp://me:canary-of-the-camera-77@127.0.0.1:1/x"}}
 rules:
-  person: {{ask: "Is there a person?", describe: never}}
-  parcel: {{ask: "Is there a parcel?", zones: [step], describe: never}}
+  person: {{ask: "Is there a person?", describe: never, cameras: [yard]}}
+  parcel: {{ask: "Is there a parcel?", zones: [step], describe: never, cameras: [yard]}}
 """
 
 
@@ -95,6 +97,15 @@ def test_a_box_over_http(tmp_path: Path) -> None:
         assert masked["source"] == looked["source"]
         assert masked["keyframes"] == []
 
+        def error() -> str:
+            cameras = session.get(f"{url}/api/v1/cameras", timeout=10).json()["cameras"]
+            return str(cameras[1]["stats"]["last_error"])
+
+        wait_until(error, "the other camera cannot be reached")
+        for path in ("cameras", "stats", "rules", "findings", "health", "me", "metrics"):
+            told = session.get(f"{url}/api/v1/{path}", timeout=10).text
+            assert not [secret for secret in SECRETS if secret in told], path
+
         other = free_port()
         daemon.config.write_text(CONFIG.format(port=other, token=TOKEN))
         assert daemon.process is not None
@@ -106,5 +117,5 @@ def test_a_box_over_http(tmp_path: Path) -> None:
         daemon.process.send_signal(signal.SIGHUP)
         wait_until(lambda: not ready(f"http://127.0.0.1:{other}"), "nothing is served")
         assert daemon.stop() == 0
-    assert TOKEN not in daemon.log
+    assert not [secret for secret in SECRETS if secret in daemon.log]
     assert "Traceback" not in daemon.log

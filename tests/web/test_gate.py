@@ -76,7 +76,9 @@ CASES = {
     "no token": ({"authorization": None}, 401),
     "wrong token": ({"authorization": "Bearer wrong"}, 401),
     "another scheme": ({"authorization": f"Basic {ADMIN}"}, 401),
-    "expired login": ({"authorization": None, "cookie": "edge_login=expired"}, 401),
+    "unknown login": ({"authorization": None, "cookie": "edge_login=unknown"}, 401),
+    "expired login": ({"authorization": None, "cookie": "edge_login={expired}"}, 401),
+    "viewer's login": ({"authorization": None, "cookie": "edge_login={viewer}"}, 403),
     "viewer": ({"authorization": f"Bearer {VIEWER}"}, 403),
     "foreign origin": ({"origin": "https://evil.example"}, 403),
     "null origin": ({"origin": "null"}, 403),
@@ -96,7 +98,9 @@ APPLIES = {
     "no token": lambda a: a.need != "nobody",
     "wrong token": lambda a: a.need != "nobody",
     "another scheme": lambda a: a.need != "nobody",
+    "unknown login": lambda a: a.need != "nobody",
     "expired login": lambda a: a.need != "nobody",
+    "viewer's login": lambda a: a.need == "admin",
     "viewer": lambda a: a.need == "admin",
     "foreign origin": lambda a: a.method != "GET",
     "null origin": lambda a: a.method != "GET",
@@ -109,7 +113,24 @@ APPLIES = {
 }
 
 
-def refused(guarded: Running, access: Access, case: str) -> requests.Response:
+def log_in(guarded: Running, token: str) -> str:
+    reply = guarded.post("/api/v1/login", json={"token": token})
+    assert reply.status_code == 204
+    return str(reply.cookies["edge_login"])
+
+
+@pytest.fixture(scope="module")
+def cookies(guarded: Running) -> dict[str, str]:
+    """Real ones: a viewer's, and an admin's whose time is over."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("edge.web.visitors.LOGIN_S", -1.0)
+        expired = log_in(guarded, ADMIN)
+    return {"expired": expired, "viewer": log_in(guarded, VIEWER)}
+
+
+def refused(
+    guarded: Running, access: Access, case: str, cookies: dict[str, str]
+) -> requests.Response:
     changes, _ = CASES[case]
     headers: dict[str, str | None] = {"authorization": f"Bearer {ADMIN}"}
     if access.bodies:
@@ -132,17 +153,19 @@ def refused(guarded: Running, access: Access, case: str) -> requests.Response:
             if value is None:
                 prepared.headers.pop(name, None)
             elif name != "content-length":
-                prepared.headers[name] = value
+                prepared.headers[name] = value.format(**cookies) if name == "cookie" else value
         return session.send(prepared, timeout=20)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_everybody_who_must_not_get_through(guarded: Running, patient: None, case: str) -> None:
+def test_everybody_who_must_not_get_through(
+    guarded: Running, patient: None, cookies: dict[str, str], case: str
+) -> None:
     applies = APPLIES.get(case, lambda _: True)
     wrong = {}
     guarded.door.turns.clear()
     for access in filter(applies, ROUTES):
-        reply = refused(guarded, access, case)
+        reply = refused(guarded, access, case, cookies)
         told = reply.json().get("error", {})
         expected = CASES[case][1]
         if reply.status_code != expected or not (told.get("what") or told.get("message")):
@@ -154,7 +177,7 @@ def test_everybody_who_must_not_get_through(guarded: Running, patient: None, cas
 @pytest.mark.parametrize("case", ["no token", "rebinding host"])
 def test_unknown_paths_tell_nothing(guarded: Running, patient: None, case: str) -> None:
     unknown = Access("GET", "/api/v1/unknown", "viewer")
-    assert refused(guarded, unknown, case).status_code == CASES[case][1]
+    assert refused(guarded, unknown, case, {}).status_code == CASES[case][1]
     assert guarded.get("/x", headers={"authorization": f"Bearer {ADMIN}"}).status_code == 404
 
 
