@@ -13,7 +13,10 @@ from edge.web.access import ROUTES
 from edge.web.document import EXAMPLES
 from tests.web.conftest import PNG, Running
 
-UNNAMED = {"/health", "/ready", "/metrics", "/api/v1/openapi.json"}  # named elsewhere, or itself
+UNNAMED = {"/health", "/ready", "/metrics"}  # named below /api/v1
+UNNAMED |= {"/api/v1/openapi.json", "/", "/page/{edition}/{file}"}  # itself, and the page
+
+LISTED = ("findings", "cameras", "rules", "stats", "budget", "info", "health", "ready", "me")
 
 Operation = dict[str, Any]
 
@@ -93,7 +96,7 @@ def test_replies_are_as_the_document_says(document: dict[str, Any], box: Running
         ),
         "GET /v1/models": box.get("/v1/models"),
     }
-    for path in ("findings", "cameras", "rules", "stats", "health", "ready", "me", "templates"):
+    for path in LISTED:
         sent[f"GET /api/v1/{path}"] = box.get(f"/api/v1/{path}")
     told = dict(operations(document))
     for name, reply in sent.items():
