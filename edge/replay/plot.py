@@ -1,6 +1,6 @@
 """From a recording's rows to the numbers of an SVG plot: paths, ticks, bands and marks.
 
-Pure geometry; how it looks is the template's. Time runs from left to right over PLOT_WIDTH.
+Pure geometry; how it looks is the template's. Time runs from left to right.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from edge.replay.record import Row
 if TYPE_CHECKING:
     from edge.replay.outcome import Shown
 
-WIDTH, HEIGHT = 1000.0, 190.0
+WIDTH, NARROW_WIDTH = 1000.0, 620.0  # alone, and beside another one
+HEIGHT = 190.0
 LEFT, RIGHT, TOP, BOTTOM = 52.0, 22.0, 14.0, 34.0  # margins, for the axes' words
-PLOT_WIDTH = WIDTH - LEFT - RIGHT
 PLOT_HEIGHT = HEIGHT - TOP - BOTTOM
 BAND_PX = 7.0  # the strip of states under the curves
 _GAP_S = 1.5  # rows further apart are not joined: the camera was at rest
@@ -67,6 +67,7 @@ class Plot:
     """Everything that is drawn in one picture."""
 
     title: str
+    width: float
     curves: tuple[Curve, ...]
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
@@ -86,19 +87,21 @@ class Spell:
 
 
 class TimeAxis:
-    """Seconds to pixels."""
+    """Seconds to pixels, in a picture of this width."""
 
-    def __init__(self, until_s: float) -> None:
+    def __init__(self, until_s: float, width: float = WIDTH) -> None:
         self.until_s = max(until_s, 1.0)
+        self.width = width
 
     def x(self, t_s: float) -> float:
         """Pixels from the picture's left side, inside the axes."""
         share = min(max(t_s / self.until_s, 0.0), 1.0)
-        return round(LEFT + share * PLOT_WIDTH, 2)
+        return round(LEFT + share * (self.width - LEFT - RIGHT), 2)
 
     def ticks(self) -> tuple[Tick, ...]:
-        """About ten, at round times."""
-        step_s = next((s for s in _STEPS_S if self.until_s / s <= 12), _STEPS_S[-1])
+        """A dozen at most, fewer in a narrow picture, at round times."""
+        most = 12 * self.width / WIDTH
+        step_s = next((s for s in _STEPS_S if self.until_s / s <= most), _STEPS_S[-1])
         count = min(int(self.until_s / step_s + 1e-9), 48)
         return tuple(Tick(self.x(i * step_s), clock(i * step_s, step_s)) for i in range(count + 1))
 
@@ -111,22 +114,22 @@ class TimeAxis:
 def score_plot(
     rows: Sequence[Row],
     keyframes: Sequence[Shown],
-    until_s: float,
+    axis: TimeAxis,
     spells: Sequence[Spell] = (),
 ) -> Plot:
     """How much moves, the least that counts, the sampler's states, and the keyframes."""
-    axis = TimeAxis(until_s)
     peak = max((max(row.score, 1.5 * row.least_score) for row in rows), default=0.0)
     top = nice_top(max(peak, 0.05))
     return Plot(
         title="motion score",
+        width=axis.width,
         curves=(
             Curve(_path(rows, "score", axis, top), "value", "motion score"),
             Curve(_path(rows, "least_score", axis, top), "limit", "the least that counts"),
         ),
         x_ticks=axis.ticks(),
         y_ticks=_y_ticks(top),
-        bands=_state_bands(rows, axis, until_s),
+        bands=_state_bands(rows, axis),
         spans=tuple(axis.band(spell) for spell in spells),
         marks=tuple(
             Mark(
@@ -140,26 +143,26 @@ def score_plot(
     )
 
 
-def change_plot(rows: Sequence[Row], until_s: float) -> Plot:
+def change_plot(rows: Sequence[Row], axis: TimeAxis) -> Plot:
     """The strongest change against its limit, which is 1; cut off at 4, where nobody doubts."""
-    axis = TimeAxis(until_s)
     return Plot(
         title="strongest change, as a multiple of its limit",
+        width=axis.width,
         curves=(
             Curve(_path(rows, "strength", axis, 4.0), "value", "strongest change"),
-            Curve(_level(1.0, 4.0), "limit", "limit"),
+            Curve(_level(1.0, 4.0, axis), "limit", "limit"),
         ),
         x_ticks=axis.ticks(),
         y_ticks=_y_ticks(4.0),
     )
 
 
-def limit_plot(rows: Sequence[Row], until_s: float) -> Plot:
+def limit_plot(rows: Sequence[Row], axis: TimeAxis) -> Plot:
     """From how many grey levels on a pixel counts: the threshold, raised by noise and light."""
-    axis = TimeAxis(until_s)
     top = nice_top(max((row.limit for row in rows), default=1.0))
     return Plot(
         title="threshold of a pixel, grey levels",
+        width=axis.width,
         curves=(Curve(_path(rows, "limit", axis, top), "limit", "threshold (median)"),),
         x_ticks=axis.ticks(),
         y_ticks=_y_ticks(top),
@@ -190,9 +193,9 @@ def _y_ticks(top: float) -> tuple[Tick, ...]:
     return tuple(Tick(_y(top * i / 4, top), f"{top * i / 4:g}") for i in range(5))
 
 
-def _level(value: float, top: float) -> str:
+def _level(value: float, top: float, axis: TimeAxis) -> str:
     y = _y(value, top)
-    return f"M{LEFT:g} {y:g}H{WIDTH - RIGHT:g}"
+    return f"M{LEFT:g} {y:g}H{axis.width - RIGHT:g}"
 
 
 def _path(rows: Sequence[Row], name: str, axis: TimeAxis, top: float) -> str:
@@ -221,11 +224,11 @@ STATE_TITLES = {
 }
 
 
-def _state_bands(rows: Sequence[Row], axis: TimeAxis, until_s: float) -> tuple[Band, ...]:
+def _state_bands(rows: Sequence[Row], axis: TimeAxis) -> tuple[Band, ...]:
     """Neighbouring rows of one state as one band; gaps are the camera at rest."""
     usual_s = _usual_step_s(rows)
     spells: list[Spell] = []
-    last_s = [min(until_s, rows[-1].t_s + usual_s)] if rows else []
+    last_s = [min(axis.until_s, rows[-1].t_s + usual_s)] if rows else []
     for row, next_s in zip(rows, [*(row.t_s for row in rows[1:]), *last_s], strict=True):
         is_gap = next_s - row.t_s > max(_GAP_S, 3 * usual_s)
         end_s = row.t_s + usual_s if is_gap else next_s

@@ -24,6 +24,7 @@ from edge.replay.plot import (
     BOTTOM,
     HEIGHT,
     LEFT,
+    NARROW_WIDTH,
     PLOT_HEIGHT,
     RIGHT,
     STATE_TITLES,
@@ -31,6 +32,7 @@ from edge.replay.plot import (
     WIDTH,
     Plot,
     Spell,
+    TimeAxis,
     change_plot,
     clock,
     limit_plot,
@@ -44,7 +46,6 @@ if TYPE_CHECKING:
 MAX_PICTURES = 240  # 10 kB each, over all clips and sides
 MAX_ROWS_SHOWN = 200  # of a table
 _GEOMETRY = {
-    "width": WIDTH,
     "height": HEIGHT,
     "left": LEFT,
     "right": RIGHT,
@@ -125,14 +126,16 @@ def _parts(sides: Sequence[Side], truths: dict[Path, Truth]) -> list[ClipPart]:
             number += 1
             outcome = side.outcomes[index]
             truth = truths[clip].since(outcome.start_s) if clip in truths else None
-            sections.append(_section(side, number, outcome, truth))
+            axis = TimeAxis(outcome.length_s, WIDTH if len(sides) == 1 else NARROW_WIDTH)
+            sections.append(_section(side, number, outcome, truth, axis))
         parts.append(ClipPart(clip, truths.get(clip), tuple(sections), apart.get(clip)))
     return parts
 
 
-def _section(side: Side, number: int, outcome: Outcome, truth: Truth | None) -> Section:
+def _section(
+    side: Side, number: int, outcome: Outcome, truth: Truth | None, axis: TimeAxis
+) -> Section:
     recording = outcome.recording or Recording()
-    until_s = outcome.length_s
     shown = [(n, one) for n, one in enumerate(outcome.keyframes, 1)]
     kept = tuple(pair for pair in shown if pair[1].picture)
     return Section(
@@ -140,9 +143,9 @@ def _section(side: Side, number: int, outcome: Outcome, truth: Truth | None) -> 
         number=number,
         outcome=outcome,
         plots=(
-            score_plot(recording.rows, outcome.keyframes, until_s, _spells(truth)),
-            change_plot(recording.rows, until_s),
-            limit_plot(recording.rows, until_s),
+            score_plot(recording.rows, outcome.keyframes, axis, _spells(truth)),
+            change_plot(recording.rows, axis),
+            limit_plot(recording.rows, axis),
         ),
         shown=kept,
         num_left_out=len(shown) - len(kept),

@@ -342,6 +342,7 @@ class Sampler:
                 is_moving=self.is_moving,
                 scores=(self._motion_score, self._scene.score),
                 min_area_px=self._motion.min_area_px(view),
+                looked_at=self._look.mask(view.shape),
                 restless=self._motion.restless,
                 tamper=self.tamper,
             )

@@ -90,10 +90,12 @@ def describe_step(
     is_moving: bool,
     scores: tuple[float, float],
     min_area_px: int,
+    looked_at: Mask,
     restless: Mask | None,
     tamper: str,
 ) -> Step:
     """A step as it is told; `scores` are motion and scene, `change` is the motion's."""
+    ratio = change.difference / change.limit * looked_at
     seen = [track for track in tracks if track.last_s == pts_s]
     state: State = "moving" if is_moving else "doubtful" if tracks else "quiet"
     return Step(
@@ -102,11 +104,11 @@ def describe_step(
         score=scores[0],
         least_score=min(1.0, 2.0 * math.sqrt(min_area_px / change.mask.size)),
         limit=float(np.median(change.limit)),
-        strength=float(np.quantile(change.difference / change.limit, _STRONGEST)),
+        strength=float(np.quantile(ratio, _STRONGEST)),
         scene_score=scores[1],
         things=tuple(track.box for track in seen if track.is_confirmed),
         doubtful=tuple(track.box for track in seen if not track.is_confirmed),
-        changed=(change.difference > change.limit).astype(np.uint8),
+        changed=(ratio > 1).astype(np.uint8),
         restless=restless,
         tamper=tamper,
     )

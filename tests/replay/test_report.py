@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from edge.replay.compare import Side, as_lines, differences, figures
 from edge.replay.cost import cost_of
 from edge.replay.judge import Judged, StateChange
 from edge.replay.outcome import Keep, Outcome, run_clip
-from edge.replay.plot import TimeAxis, clock, nice_top, score_plot
+from edge.replay.plot import NARROW_WIDTH, WIDTH, TimeAxis, clock, nice_top, score_plot
 from edge.replay.record import MAX_DROPS, MAX_ROWS, Recording, changed_cells
 from edge.replay.report import build_report, write_report
 from edge.replay.run import ReplayPlan, plain_plan
@@ -281,16 +282,19 @@ def test_times_read_like_a_clock(t_s: float, text: str) -> None:
 
 
 @pytest.mark.parametrize("until_s", [1.0, 7.0, 30.0, 139.0, 3600.0, 86_400.0])
-def test_time_axis_has_a_few_ticks_in_order(until_s: float) -> None:
-    ticks = TimeAxis(until_s).ticks()
+@pytest.mark.parametrize("width", [WIDTH, NARROW_WIDTH])
+def test_time_axis_has_a_few_ticks_in_order(until_s: float, width: float) -> None:
+    ticks = TimeAxis(until_s, width).ticks()
     assert 2 <= len(ticks) <= 13
-    assert [tick.at for tick in ticks] == sorted({tick.at for tick in ticks})
+    places = [tick.at for tick in ticks]
+    assert all(b - a > 40 for a, b in pairwise(places)), "words do not touch"
+    assert places[-1] < width
 
 
 def test_rest_breaks_the_curve() -> None:
     recording = Recording()
     for t_s in (0.0, 0.2, 0.4, 8.0, 8.2):
         recording.stepped(step(t_s))
-    plot = score_plot(recording.rows, [], 8.4)
+    plot = score_plot(recording.rows, [], TimeAxis(8.4))
     assert plot.curves[0].path.count("M") == 2
     assert [band.kind for band in plot.bands] == ["quiet", "rest", "quiet"]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
 
 from edge.frames import Frame, Keyframe
-from edge.geometry import Box
+from edge.geometry import Box, Polygon
 from edge.sampler.sampler import Sampler
 from edge.sampler.settings import SamplerSettings
 from edge.sampler.trace import Drop, Step
@@ -32,7 +33,7 @@ class Notes:
         return {drop.reason for drop in self.drops if drop.pts_s >= from_s}
 
 
-def watched(frames: list[Frame], **settings: float) -> tuple[list[Keyframe], Notes]:
+def watched(frames: list[Frame], **settings: Any) -> tuple[list[Keyframe], Notes]:
     notes = Notes()
     sampler = Sampler(SamplerSettings("yard", **settings), notes)
     keyframes = [keyframe for frame in frames for keyframe in sampler.step(frame)]
@@ -104,6 +105,14 @@ def test_what_is_dropped_is_told_with_its_reason(scene: Scene, reason: str) -> N
     assert reason in notes.reasons()
     drop = next(drop for drop in notes.drops if drop.reason == reason)
     assert drop.boxes
+
+
+def test_nothing_is_told_of_what_is_masked() -> None:
+    left = Polygon(((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0)))
+    scene = Scene((WALKER,), light=lambda t: (1.0 + 0.3 * np.sin(t), 0.0))
+    _, notes = watched(scene.frames(grid(12)), mask=(left,))
+    assert not any(step.changed[:, :78].any() for step in notes.steps)
+    assert any(step.changed[:, 82:].any() for step in notes.steps)
 
 
 def lit(lamp: np.ndarray) -> list[Frame]:
