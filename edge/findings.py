@@ -71,6 +71,9 @@ class FrameReport(_Document):
     width: int
     height: int
     sharpness: float
+    quality: Fraction = Field(
+        default=0.0, description="how good a picture: large, sharp, not cut off, unlike the last"
+    )
     snapshot: str | None = Field(default=None, description="id of the stored JPEG, if one is kept")
 
 

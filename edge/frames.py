@@ -63,6 +63,7 @@ class Keyframe:
     names of the camera's zones touched by the boxes (all zones when there are no boxes). `before`
     is the quiet picture from before the movement, same size, where there is one. `score` 0..1 is
     how strong the trigger was; `sharpness` is the variance of the luma's Laplacian in the boxes.
+    `quality` 0..1 is how good a picture it is: large, sharp, not cut off, unlike the last ones.
     `started_pts_s` is when the movement began (equal to `pts_s` for other triggers).
     `detail` names the kind of tamper (`covered`, `black`, `defocused`, `frozen`,
     `moved`), else "".
@@ -83,6 +84,7 @@ class Keyframe:
     sharpness: float
     started_pts_s: float
     detail: str = ""
+    quality: float = 0.0
 
     @property
     def width_px(self) -> int:

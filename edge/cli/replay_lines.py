@@ -31,6 +31,7 @@ class JsonLines:
             "trigger": shown.trigger,
             "phase": shown.phase,
             "score": round(shown.score, 3),
+            "quality": round(shown.quality, 2),
             "boxes": [[round(side, 4) for side in box.as_tuple()] for box in shown.boxes],
             "zones": list(shown.zones),
             "started": round(shown.started_s + outcome.start_s, 3),

@@ -75,6 +75,7 @@ class Reporter:
                 width=keyframe.width_px,
                 height=keyframe.height_px,
                 sharpness=round(keyframe.sharpness, 1),
+                quality=round(keyframe.quality, 2),
                 snapshot=finding_id if snapshot else None,
             ),
         )

@@ -38,6 +38,7 @@ class Shown:
     started_s: float
     detail: str
     sharpness: float
+    quality: float
     picture: bytes = field(repr=False, default=b"")
     verdicts: tuple[VerdictReport, ...] = ()
 
@@ -134,6 +135,7 @@ def shown_of(keyframe: Keyframe, *, with_picture: bool) -> Shown:
         started_s=keyframe.started_pts_s,
         detail=keyframe.detail,
         sharpness=keyframe.sharpness,
+        quality=keyframe.quality,
         picture=small_jpeg(keyframe.image, THUMB_WIDTH_PX) if with_picture else b"",
     )
 

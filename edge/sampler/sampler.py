@@ -13,7 +13,7 @@ import numpy as np
 
 from edge.frames import Frame, Image, Keyframe, Phase, Trigger
 from edge.geometry import Box, union_of
-from edge.sampler.choose import Candidate, Window, candidate, sharpness_of
+from edge.sampler.choose import Candidate, Window, quality_of, rate, sharpness_of
 from edge.sampler.look import LookArea, zones_touched
 from edge.sampler.motion import Motion, MotionDetector
 from edge.sampler.movement import Movement
@@ -23,7 +23,7 @@ from edge.sampler.quiet import QuietPicture
 from edge.sampler.scene import Cut, SceneDetector
 from edge.sampler.settings import SamplerSettings
 from edge.sampler.settling import Settling
-from edge.sampler.signature import Signatures
+from edge.sampler.signature import SAME_SHARE, Signatures
 from edge.sampler.tamper import TamperDetector
 from edge.sampler.trace import Drop, Observer, Reason, describe_step
 from edge.sampler.turning import Turning, is_shifted
@@ -202,7 +202,7 @@ class Sampler:
         for track in movement.travellers:
             self._motion.unlearn(track.path or track.box)
         self._motion_score = 0.0
-        seen = candidate(frame, view, present, tracks)
+        seen = Candidate(frame, view, tuple(present), tuple(tracks)) if present else None
         if seen is not None:
             self._motion_score = _score(seen.area_frac)
         if movement.has_ended:
@@ -267,9 +267,8 @@ class Sampler:
         if window is None or window.best is None:
             return []
         best = window.best
-        if not self._is_news(best) and self._signatures.repeats_any(
-            best.view, best.boxes, self._motion
-        ):
+        novelty = self._signatures.novelty(best.view, best.boxes, self._motion)
+        if novelty < SAME_SHARE and not self._is_news(best):
             self._pacing.note_repeated(best)
             self._drop(best.frame.pts_s, "repeat", best.boxes)
             return []
@@ -277,7 +276,18 @@ class Sampler:
         self._touched = best.boxes
         self._signatures.add(best.view, at_rest=False)
         score = _score(best.area_frac)
-        return [self._keyframe(best.frame, best.view, "motion", score, "peak", best.boxes)]
+        return [
+            self._keyframe(
+                best.frame,
+                best.view,
+                "motion",
+                score,
+                "peak",
+                best.boxes,
+                novelty=novelty,
+                value=best.value,
+            )
+        ]
 
     def _is_news(self, best: Candidate) -> bool:
         """Whether something is seen that has come or set off since the last peak."""
@@ -298,25 +308,24 @@ class Sampler:
         self._motion.settle()
         self._signatures.set_present(list(changed))
         boxes = _after_boxes(changed, self._touched)
-        if boxes and not self._is_told(still_view, changed):
+        where = changed + self._touched
+        novelty = self._signatures.novelty_to_last(still_view, where, self._motion)
+        # A new state is told although the last peak may look much like it: only now it has stayed.
+        is_new_state = bool(changed) and not self._signatures.last_at_rest
+        if boxes and (is_new_state or novelty >= SAME_SHARE):
             self._signatures.add(still_view, at_rest=True)
             score = _score(sum(box.area for box in boxes))
-            chosen.append(self._keyframe(still_frame, still_view, "motion", score, "after", boxes))
+            chosen.append(
+                self._keyframe(
+                    still_frame, still_view, "motion", score, "after", boxes, novelty=novelty
+                )
+            )
         else:
             self._drop(still_frame.pts_s, "unchanged", boxes)
         self._forget_movement()
         self._quiet.clear()
         self._quiet.offer(frame)
         return chosen
-
-    def _is_told(self, view: View, changed: tuple[Box, ...]) -> bool:
-        """Whether the last keyframe says all there is to say about the scene at rest.
-
-        A new state is told although the last peak may look much like it: only now it has stayed.
-        """
-        if changed and not self._signatures.last_at_rest:
-            return False
-        return self._signatures.repeats_last(view, changed + self._touched, self._motion)
 
     # What is told to an observer
 
@@ -358,8 +367,15 @@ class Sampler:
         score: float,
         phase: Phase | None = None,
         boxes: tuple[Box, ...] = (),
+        *,
         detail: str = "",
+        novelty: float = 1.0,
+        value: float | None = None,
     ) -> Keyframe:
+        """A keyframe of this frame; without a `value` it is rated by its boxes."""
+        sharpness = sharpness_of(view, boxes)
+        if value is None:
+            value = rate(sum(box.area for box in boxes) or 1.0, sharpness)
         image = frame.image()
         before = self._before if phase is not None else None
         if before is not None and before.shape != image.shape:
@@ -377,7 +393,8 @@ class Sampler:
             score=score,
             boxes=boxes,
             zones=zones_touched(self._settings.zones, boxes),
-            sharpness=sharpness_of(view, boxes),
+            sharpness=sharpness,
+            quality=quality_of(value, view, novelty),
             started_pts_s=self._movement.started_s if phase is not None else frame.pts_s,
             detail=detail,
         )

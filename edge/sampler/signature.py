@@ -15,7 +15,7 @@ from edge.geometry import Box
 from edge.sampler.motion import MotionDetector
 from edge.sampler.view import View
 
-_SAME_SHARE = 0.12  # of the region; a person's arm is 3 to 6 % of his box, a turn of the body 20 %
+SAME_SHARE = 0.12  # of the region; a person's arm is 3 to 6 % of his box, a turn of the body 20 %
 _NUM_KEPT = 3
 _KEPT_S = 30.0
 _INSIDE = 0.7  # share of a box that lies in a present thing's box to belong to it
@@ -50,17 +50,22 @@ class Signatures:
         kept = [old for old in self._present if not any(_covers(box, old, 0.5) for box in new)]
         self._present = [*new, *kept][:_MAX_PRESENT]
 
-    def repeats_any(self, view: View, boxes: tuple[Box, ...], motion: MotionDetector) -> bool:
-        """Whether the boxes look as in one of the last keyframes of the last 30 s."""
-        return any(
-            self._is_same(view, shown.view, boxes, motion)
-            for shown in self._shown
-            if view.pts_s - shown.view.pts_s <= _KEPT_S
+    def novelty(self, view: View, boxes: tuple[Box, ...], motion: MotionDetector) -> float:
+        """0..1: how much of a box differs from each of the last keyframes of the last 30 s."""
+        return min(
+            (
+                self._changed_share(view, shown.view, boxes, motion)
+                for shown in self._shown
+                if view.pts_s - shown.view.pts_s <= _KEPT_S
+            ),
+            default=1.0,
         )
 
-    def repeats_last(self, view: View, boxes: tuple[Box, ...], motion: MotionDetector) -> bool:
-        """Whether the boxes look as in the last keyframe."""
-        return bool(self._shown) and self._is_same(view, self._shown[-1].view, boxes, motion)
+    def novelty_to_last(self, view: View, boxes: tuple[Box, ...], motion: MotionDetector) -> float:
+        """0..1: how much of a box differs from the last keyframe, however old."""
+        if not self._shown:
+            return 1.0
+        return self._changed_share(view, self._shown[-1].view, boxes, motion)
 
     def stirs(self, box: Box) -> bool:
         """Whether it lies in something that has come to rest here."""
@@ -71,19 +76,20 @@ class Signatures:
         """Whether the last keyframe showed a scene at rest."""
         return bool(self._shown) and self._shown[-1].at_rest
 
-    def _is_same(
+    def _changed_share(
         self, view: View, shown: View, boxes: tuple[Box, ...], motion: MotionDetector
-    ) -> bool:
+    ) -> float:
+        """Of the box that has changed most."""
         if view.shape != shown.shape:
-            return False
+            return 1.0
         mask = motion.compare(view, shown).mask
         height, width = view.shape
+        most = 0.0
         for box in boxes:
             x1, y1, x2, y2 = self._context(box).to_px(width, height)
             part = mask[y1:y2, x1:x2]
-            if np.count_nonzero(part) >= _SAME_SHARE * part.size:
-                return False
-        return True
+            most = max(most, np.count_nonzero(part) / part.size)
+        return most
 
     def _context(self, box: Box) -> Box:
         for thing in self._present:
