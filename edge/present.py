@@ -22,6 +22,7 @@ class CameraNow:
     moving: bool
     sensitivity: float  # 0..1
     zones: Mapping[str, Polygon]
+    mask: tuple[Polygon, ...] = ()  # never looked at
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ def build_present(
                 moving=host.moving,
                 sensitivity=host.plan.sampler.sensitivity,
                 zones=dict(host.plan.sampler.zones),
+                mask=host.plan.sampler.mask,
             )
             for host in hosts.values()
         ),

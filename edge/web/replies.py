@@ -48,6 +48,8 @@ class CameraReply(Reply):
     moving: bool
     sensitivity: float
     zones: list[ZoneReply]
+    mask: list[list[tuple[float, float]]]
+    """Areas that are never looked at."""
     stats: CameraStats
 
 
@@ -183,6 +185,7 @@ def _camera(camera: CameraNow, stats: CameraStats) -> CameraReply:
         moving=camera.moving,
         sensitivity=camera.sensitivity,
         zones=zones,
+        mask=[list(area.points) for area in camera.mask],
         stats=stats,
     )
 

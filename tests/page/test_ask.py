@@ -31,8 +31,8 @@ def ask(page: Any, query: str) -> None:
 
 
 def upload(page: Any, *paths: Path) -> None:
-    page.set_input_files("input[type=file]", [str(path) for path in paths])
-    expect(page.locator(".stage-image")).to_have_js_property("naturalWidth", 1280)
+    page.set_input_files("#panel-ask input[type=file]", [str(path) for path in paths])
+    expect(page.locator("#panel-ask .stage-image")).to_have_js_property("naturalWidth", 1280)
 
 
 def draw_region(page: Any, x1: float, y1: float, x2: float, y2: float) -> None:
@@ -194,7 +194,7 @@ def test_several_pictures(box: Running, visit: Visits, yard: Path, tmp_path: Pat
 def test_a_cameras_picture(box: Running, visit: Visits) -> None:
     page = visit(box, "ask")
     page.get_by_label("From a camera").select_option("porch")
-    expect(page.locator(".stage-image")).to_have_js_property("naturalWidth", 1280)
+    expect(page.locator("#panel-ask .stage-image")).to_have_js_property("naturalWidth", 1280)
     assert box.door.asked_cameras[-1] == "porch"
 
 

@@ -99,7 +99,7 @@ def test_a_finding_in_full(box: Running, visit: Visits) -> None:
     assert page.locator("img[src=x]").count() == 0, "what was seen is shown, not obeyed"
     dialog.get_by_text("Ask about this picture").click()
     expect(page.get_by_role("tab", name="Ask")).to_have_attribute("aria-selected", "true")
-    expect(page.locator(".stage-image")).to_have_js_property("naturalWidth", 1280)
+    expect(page.locator("#panel-ask .stage-image")).to_have_js_property("naturalWidth", 1280)
 
 
 def test_a_rule_is_tried(box: Running, visit: Visits) -> None:

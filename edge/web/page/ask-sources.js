@@ -11,7 +11,7 @@ export class Sources {
 
   constructor(pictures, isShown) {
     this.#pictures = pictures;
-    this.file = make("input", { type: "file", accept: "image/*", multiple: true, class: "away", tabindex: "-1", tLabel: "source.upload" });
+    this.file = make("input", { type: "file", accept: "image/*", multiple: true, hidden: true });
     this.file.addEventListener("change", () => {
       this.#take([...this.file.files]);
       this.file.value = "";
