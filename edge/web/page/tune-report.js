@@ -39,7 +39,6 @@ export class TuneReport {
     this.#reply = reply;
     this.element.classList.remove("waiting-for-more");
     this.#editor.setActivity(reply.activity.share);
-    this.#editor.setSensitivity(reply.settings.sensitivity);
     const gallery = make("div", { class: "gallery" }, ...reply.keyframes.map((keyframe) => keyframeCard(keyframe, reply.source)));
     const choose = (n) => {
       gallery.children[n].scrollIntoView({ block: "nearest", behavior: "smooth" });

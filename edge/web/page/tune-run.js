@@ -117,6 +117,7 @@ export class TuneRun {
         this.#editor.setPicture(reply.picture);
         this.#editor.setShapes(reply.settings.mask, reply.settings.zones);
       }
+      this.#editor.setSensitivity(form.has("sensitivity") ? reply.settings.sensitivity : null);
       this.#report.show(reply);
     } catch (error) {
       if (error.name === "AbortError") this.#report.clear();
