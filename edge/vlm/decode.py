@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from edge.errors import AnalysisFailed
 from edge.vlm.runner import Floats, Runner
 from edge.vlm.tokens import Ids, TokenCoder
 from edge.vlm.tree import Branch, Segment, TokenTree
@@ -80,12 +81,16 @@ class Pen:
 def write_text(
     pen: Pen, coder: TokenCoder, eos: frozenset[int], bounds: TextBounds, *, guard: bool = True
 ) -> WrittenText:
-    """The greedy continuation of the pen's branch. `guard` False lets loops run to the bound."""
+    """The greedy continuation of the pen's branch. `guard` False lets loops run to the bound.
+
+    Raises AnalysisFailed if the model fails.
+    """
+    barred = coder.control - eos
     ids: list[int] = []
     shares: list[float] = []
     truncated = True
     while len(ids) < bounds.max_tokens:
-        token = int(np.argmax(pen.logits))
+        token = best_token(pen.logits, barred)
         if token in eos:
             truncated = False
             break
@@ -105,6 +110,22 @@ def write_text(
         probability=float(np.mean(shares)) if shares else 1.0,
         truncated=truncated,
     )
+
+
+def best_token(logits: Floats, barred: frozenset[int]) -> int:
+    """The most probable token of `logits` (V,) that is not barred.
+
+    Markers of the chat format and of pictures are not the model's to write: behind a picture's mark
+    a picture would have to follow. Raises AnalysisFailed for logits that are no numbers.
+    """
+    best = int(np.argmax(logits))
+    if not np.isfinite(logits[best]):  # argmax finds the first NaN, if there is one
+        raise AnalysisFailed("the model gives no usable logits for a text")
+    if best not in barred:
+        return best
+    allowed = logits.copy()
+    allowed[list(barred)] = -np.inf
+    return int(np.argmax(allowed))
 
 
 def loop_length(ids: Sequence[int]) -> int:

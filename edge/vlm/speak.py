@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.conversation import Chance, Ending, Token, Writing
-from edge.vlm.decode import Pen, clean_text, loop_length
+from edge.vlm.decode import Pen, best_token, clean_text, loop_length
 from edge.vlm.runner import Floats
 from edge.vlm.tokens import Ids, TokenCoder
 
@@ -52,11 +52,13 @@ class Speaker:
 
     def __init__(self, coder: TokenCoder, eos: frozenset[int]) -> None:
         self._coder, self._eos = coder, eos
-        # Markers of the chat format and of pictures are not the model's to write.
         self._barred = coder.control - eos
 
     def speak(self, pen: Pen, writing: Writing, bounds: SpeechBounds, tell: Tell) -> Speech:
-        """The greedy continuation of the pen's branch; `tell` hears the pieces."""
+        """The greedy continuation of the pen's branch; `tell` hears the pieces.
+
+        Raises AnalysisFailed if the model fails.
+        """
         ids: list[int] = []
         shares: list[float] = []
         draft = _Draft(self._coder, writing.stop, bounds.max_chars, tell)
@@ -66,7 +68,7 @@ class Speaker:
                 ending = "cancelled"
                 break
             logs = _log_chances(pen.logits)
-            token = self._choose(logs)
+            token = best_token(logs, self._barred)
             if token in self._eos:
                 ending = "stop"
                 break
@@ -85,14 +87,6 @@ class Speaker:
             probability=float(np.mean(shares)) if shares else 1.0,
             chances=tuple(draft.chances),
         )
-
-    def _choose(self, logs: Floats) -> int:
-        best = int(np.argmax(logs))
-        if best not in self._barred:
-            return best
-        allowed = logs.copy()
-        allowed[list(self._barred)] = -np.inf
-        return int(np.argmax(allowed))
 
     def _chance(self, logs: Floats, token: int, writing: Writing) -> Chance:
         num = writing.alternatives

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.errors import QuestionError
+from edge.errors import AnalysisFailed, QuestionError
 from edge.questions import Answer, Question
 from edge.vlm.prompt import build_stub
 from edge.vlm.runner import Floats
@@ -152,10 +152,12 @@ def read_rows(
     """For each row the score of each of its groups: log of a probability, up to a constant.
 
     `logits_of` gives for hidden states (R, H) and tokens (C,) their logits (R, C); it is called
-    once, with the tokens of all rows together.
+    once, with the tokens of all rows together. Raises AnalysisFailed if those are no numbers.
     """
     columns = np.array(sorted({i for row in rows for group in row.groups for i in group}), np.int64)
     logits = logits_of(np.stack([row.hidden for row in rows]), columns).astype(np.float64)
+    if not np.isfinite(logits).all():
+        raise AnalysisFailed("the model gives no usable logits for a question")
     return [
         np.array([_log_sum(line[np.searchsorted(columns, group)]) for group in row.groups])
         for row, line in zip(rows, logits, strict=True)

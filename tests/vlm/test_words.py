@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge import questions
-from edge.errors import QuestionError
+from edge.errors import AnalysisFailed, QuestionError
 from edge.vlm.layout import load_layout
 from edge.vlm.prompt import build_prefix, build_stub, build_turn, read_chat_format, timestamp
 from edge.vlm.tokens import load_tokens
@@ -273,3 +273,10 @@ def test_rows_are_read_in_one_call_of_the_columns_needed():
     expected = np.stack([exact[:, 1], np.log(np.exp(exact[:, 3]) + np.exp(exact[:, 30]))], axis=1)
     assert np.allclose(np.stack(read), expected, atol=1e-6)
     assert calls == [(150, [1, 3, 30])]
+
+
+@pytest.mark.parametrize("useless", [np.nan, np.inf, -np.inf])
+def test_logits_that_are_no_numbers_are_an_error(useless):
+    rows = [Row(np.zeros(1, np.float32), ((1,), (2,)))]
+    with pytest.raises(AnalysisFailed, match="no usable logits"):
+        read_rows(lambda _, tokens: np.full((1, len(tokens)), useless, np.float32), rows)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
 import pytest
 
+from edge.errors import AnalysisFailed
 from edge.vlm.decode import TextBounds, clean_text, loop_length, write_text
 from edge.vlm.layout import load_layout
 from edge.vlm.tokens import load_tokens
@@ -32,6 +34,32 @@ def test_text_ends_at_the_end_token(coder):
     assert text.text == "Two people near the gate."
     assert not text.truncated
     assert 0.5 < text.probability <= 1
+
+
+@pytest.mark.parametrize("marker", ["<|image_pad|>", "<|vision_start|>", "<|im_start|>"])
+def test_markers_are_not_written(coder, marker):
+    """A picture's mark would have to be followed by a picture."""
+    (control,) = coder.encode_control(marker)
+    assert control in coder.control
+
+    class Wayward(ScriptedPen):
+        def _want(self):
+            super()._want()
+            self.logits[control] = 20.0
+
+    bounds = TextBounds(200, 200, time.monotonic() + SOON)
+    pen = Wayward(coder, "A man waits.", end=END)
+    text = write_text(pen, coder, frozenset({END}), bounds)
+    assert text.text == "A man waits."
+    assert control not in text.ids
+
+
+@pytest.mark.parametrize("useless", [np.nan, np.inf])
+def test_useless_logits_are_an_error(coder, useless):
+    pen = ScriptedPen(coder, "A man waits.", end=END)
+    pen.logits[7] = useless
+    with pytest.raises(AnalysisFailed, match="no usable logits"):
+        write_text(pen, coder, frozenset({END}), TextBounds(200, 200, time.monotonic() + SOON))
 
 
 def test_empty_text(coder):
