@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -18,42 +18,22 @@ from typing import Self
 
 from edge.conversation import Piece, Turn, TurnResult
 from edge.enhancement import EnhancedPicture
-from edge.errors import (
-    AnalysisFailed,
-    EdgeError,
-    ModelInvalid,
-    PictureError,
-    QuestionError,
-)
-from edge.frames import Image
-from edge.heatmap import AttentionMap
-from edge.questions import (
-    MAX_QUESTIONS,
-    AnalysisRequest,
-    AnalysisResult,
-    Answer,
-    Description,
-    Look,
-    ModelInfo,
-    Timing,
-    View,
-    text,
-)
-from edge.schema import Schema
-from edge.vlm.crop import Crop, SizeRules, choose_crop
+from edge.errors import AnalysisFailed, EdgeError, ModelInvalid
+from edge.questions import AnalysisRequest, AnalysisResult, ModelInfo
 from edge.vlm.dialogue import ScriptWriter
+from edge.vlm.examine import Examiner
 from edge.vlm.layout import Layout, load_layout
-from edge.vlm.look import Looker, Shown
+from edge.vlm.look import Looker
 from edge.vlm.prompt import read_chat_format
 from edge.vlm.replies import Hearing
 from edge.vlm.runner import Runner
 from edge.vlm.self_test import run_self_test, warm_up
-from edge.vlm.settings import OVERVIEW_PIXELS, EngineSettings
-from edge.vlm.show import show_pictures
+from edge.vlm.settings import EngineSettings
+from edge.vlm.show import Framing
 from edge.vlm.talk import Talker
 from edge.vlm.tokens import TokenCoder, load_tokens
 from edge.vlm.trial import forget_passes, has_passed, remember_pass
-from edge.vlm.vision import Eye, check_image, cut
+from edge.vlm.vision import Eye
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +45,9 @@ class _Loaded:
     coder: TokenCoder
     runner: Runner
     eye: Eye
+    framing: Framing
     looker: Looker
+    examiner: Examiner
     talker: Talker
 
 
@@ -73,15 +55,16 @@ class Engine:
     """A loaded model. Use as a context manager, or call `close`."""
 
     def __init__(self, layout: Layout, settings: EngineSettings) -> None:
-        self._layout, self._settings = layout, settings
+        self._layout = layout
         coder = load_tokens(layout)
         chat = read_chat_format(layout, coder)  # cheap checks before the model is compiled
         writer = ScriptWriter(layout, coder, chat)
         runner = Runner(layout, settings)
-        eye = Eye(runner)
+        eye, framing = Eye(runner), Framing(layout, settings)
         looker = Looker(runner, coder, chat, settings)
-        talker = Talker(runner, coder, eye, writer, settings)
-        self._open: _Loaded | None = _Loaded(coder, runner, eye, looker, talker)
+        examiner = Examiner(runner, eye, looker, framing)
+        talker = Talker(runner, coder, eye, writer, looker.describer, settings)
+        self._open: _Loaded | None = _Loaded(coder, runner, eye, framing, looker, examiner, talker)
 
     @property
     def _loaded(self) -> _Loaded:
@@ -100,74 +83,11 @@ class Engine:
         Raises QuestionError if nothing or too much is asked, PictureError for an impossible
         picture, AnalysisFailed if the model fails; the engine stays usable after each.
         """
-        started = time.monotonic()
-        _check_request(request)
-        if request.describe:
-            self._loaded.looker.check_schema(request.schema)
-        self._loaded.talker.sessions.put_aside()
-        timing = Timing()
-        answers: list[Answer] = []
-        views: list[View] = []
-        maps: list[AttentionMap] = []
-        description: Description | None = None
-        for index, look in enumerate(request.looks or (Look((), ()),)):
-            wants_description = request.describe and index == 0
-            crop = self._crop(
-                request.image, look, wants_description=wants_description, schema=request.schema
-            )
-            views += self._views(request.image, crop)
-            if not look.questions and not wants_description:
-                continue
-            looked = time.monotonic()
-            shown = self._show(request, crop)
-            vision_ms = (time.monotonic() - looked) * 1e3
-            found = self._loaded.looker.look(
-                shown,
-                look.questions,
-                wants_description=wants_description,
-                deadline_mono_s=started + request.deadline_s,
-                schema=request.schema,
-                wants_gaze=request.heatmap,
-            )
-            answers += found.answers
-            maps += [
-                AttentionMap(answer.question_id, views[-1].box, gaze.cells, gaze.picture_frac)
-                for answer, gaze in zip(found.answers, found.gazes, strict=bool(found.gazes))
-            ]
-            description = found.description or description
-            timing = Timing(
-                vision_ms=timing.vision_ms + vision_ms,
-                prefill_ms=timing.prefill_ms + found.prefill_ms,
-                decode_ms=timing.decode_ms + found.decode_ms,
-                total_ms=(time.monotonic() - started) * 1e3,
-                prompt_tokens=timing.prompt_tokens + found.prompt_tokens,
-                output_tokens=timing.output_tokens + found.output_tokens,
-            )
-        self._loaded.runner.release()
-        return AnalysisResult(
-            request.id, tuple(answers), description, tuple(views), timing, tuple(maps)
-        )
-
-    def generate(
-        self, image: Image | None, wording: str, *, max_chars: int = 1000, deadline_s: float = 60.0
-    ) -> Answer:
-        """Free text in answer to `wording`, about the whole of a picture or about none.
-
-        Raises as `analyze` does.
-        """
-        question = text("generate", wording, max_chars)
-        self._loaded.talker.sessions.put_aside()
-        deadline_mono_s = time.monotonic() + deadline_s
-        shown: Sequence[Shown] = ()
-        if image is not None:
-            check_image(image)
-            crop = self._crop(image, Look((), (question,)), wants_description=False)
-            shown = [Shown(self._loaded.eye.look([cut(image, crop)]))]
-        found = self._loaded.looker.look(
-            shown, [question], wants_description=False, deadline_mono_s=deadline_mono_s
-        )
-        self._loaded.runner.release()
-        return found.answers[0]
+        loaded = self._loaded
+        loaded.talker.sessions.put_aside()
+        result = loaded.examiner.examine(request)
+        loaded.runner.release()
+        return result
 
     def talk(
         self,
@@ -182,14 +102,14 @@ class Engine:
         be asked or does not fit, PictureError, AnalysisFailed; an open conversation stays so.
         """
         started = time.monotonic()
+        loaded = self._loaded
         enhanced: tuple[EnhancedPicture, ...] = ()
         if turn.enhance:
             from edge.vlm.enhance import enhance_turn  # noqa: PLC0415 - see its docstring
 
-            most = min(self._settings.max_pixels, self._layout.pixels.max_pixels)
-            turn, enhanced = enhance_turn(turn, most)
-        fed, views = show_pictures(turn, self._layout, self._settings)
-        result = self._loaded.talker.talk(turn, fed, views, Hearing(tell, is_cancelled))
+            turn, enhanced = enhance_turn(turn, loaded.framing.max_pixels)
+        fed, views = loaded.framing.show(turn)
+        result = loaded.talker.talk(turn, fed, views, Hearing(tell, is_cancelled))
         total_ms = (time.monotonic() - started) * 1e3
         timing = replace(result.timing, total_ms=total_ms)
         return replace(result, timing=timing, enhanced=enhanced)
@@ -224,7 +144,7 @@ class Engine:
 
     def prepare_descriptions(self) -> None:
         """Make what the first description would wait for; about a second, and 30 MB."""
-        self._loaded.looker.prepare_descriptions()
+        self._loaded.looker.describer.prepare()
 
     def close(self) -> None:
         """Release the model's memory; the engine cannot be used afterwards."""
@@ -240,52 +160,6 @@ class Engine:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-    def _crop(
-        self, image: Image, look: Look, *, wants_description: bool, schema: Schema | None = None
-    ) -> Crop:
-        settings = self._settings
-        height, width = image.shape[:2]
-        high = min(settings.max_pixels, self._layout.pixels.max_pixels)
-        rest = self._loaded.looker.count_tokens(
-            look.questions, wants_description=wants_description, schema=schema
-        )
-        if settings.overview and look.boxes:
-            overview = self._overview(image)
-            rest += overview.num_tokens(self._layout.vision.token_px) + 2
-        rules = SizeRules(
-            self._layout.vision.token_px, min(settings.min_pixels, high), high, rest_tokens=rest
-        )
-        return choose_crop(width, height, look.boxes, settings.crop_margin, rules)
-
-    def _overview(self, image: Image) -> Crop:
-        height, width = image.shape[:2]
-        high = min(OVERVIEW_PIXELS, self._layout.pixels.max_pixels)
-        rules = SizeRules(self._layout.vision.token_px, 0, high)
-        return choose_crop(width, height, (), 0.0, rules)
-
-    def _wants_overview(self, image: Image, crop: Crop) -> bool:
-        return self._settings.overview and crop.is_part_of(image.shape[1], image.shape[0])
-
-    def _views(self, image: Image, crop: Crop) -> list[View]:
-        """What `_show` shows of the picture."""
-        height, width = image.shape[:2]
-        view = crop.view(width, height)
-        if not self._wants_overview(image, crop):
-            return [view]
-        return [replace(self._overview(image).view(width, height), is_overview=True), view]
-
-    def _show(self, request: AnalysisRequest, crop: Crop) -> list[Shown]:
-        eye, image = self._loaded.eye, request.image
-        shown: list[Shown] = []
-        if self._wants_overview(image, crop):
-            shown.append(Shown(eye.look([cut(image, self._overview(image))])))
-        part = cut(image, crop)
-        if request.before is None or not self._settings.use_before:
-            return [*shown, Shown(eye.look([part]))]
-        # Both frames ride in one temporal patch; its time is the mean of theirs.
-        before = cut(request.before, crop)
-        return [*shown, Shown(eye.look([before, part]), self._settings.before_gap_s / 2)]
 
 
 def open_engine(settings: EngineSettings) -> Engine:
@@ -358,22 +232,3 @@ def _usable(cache_dir: Path) -> Path | None:
         logger.warning("no model cache at %s (%s): starts will be slow", cache_dir, error.strerror)
         return None
     return cache_dir
-
-
-def _check_request(request: AnalysisRequest) -> None:
-    check_image(request.image)
-    if request.before is not None:
-        check_image(request.before, "the picture before")
-        if request.before.shape != request.image.shape:
-            raise PictureError(
-                f"the picture before is {request.before.shape[1]}x{request.before.shape[0]} "
-                f"pixels, the picture {request.image.shape[1]}x{request.image.shape[0]}; "
-                f"they must be equal"
-            )
-    num = sum(len(look.questions) for look in request.looks)
-    if num == 0 and request.heatmap:
-        raise QuestionError("a heatmap shows where an answer looked, but no question is asked")
-    if num == 0 and not request.describe:
-        raise QuestionError("nothing is asked: the request has no question and no description")
-    if num > MAX_QUESTIONS:
-        raise QuestionError(f"{num} questions in one analysis; at most {MAX_QUESTIONS} are allowed")

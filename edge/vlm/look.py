@@ -1,16 +1,7 @@
 """One look: everything that is asked about one crop, in as few passes as possible.
 
-    prefix (system text, typed questions, mark of the picture's start; its KV is remembered)
-      └─ picture
-           ├─ turn markers ─┬─ stub 1 ─┬─ options, down to where the last two part
-           │                │          └─ second digit of stubs 10 to 19
-           │                ├─ stub 2
-           │                └─ ...
-           ├─ text question, turn markers ── written token by token
-           └─ description request, turn markers, opening ── written token by token
-
-The picture and all branches go through the model in one pass; no branch sees another. Text branches
-do not see the list of typed questions either.
+What the passes hold is in `asked`. Behind a look its pictures stay in the KV cache until the next
+one begins: what is wanted in writing afterwards can go on there.
 """
 
 from __future__ import annotations
@@ -18,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 
 import numpy as np
@@ -27,6 +18,7 @@ from edge.errors import QuestionError
 from edge.questions import Answer, Description, Question
 from edge.schema import Schema
 from edge.vlm import prompt
+from edge.vlm.asked import Asked, Order, Rows, order_pass, plan_questions
 from edge.vlm.decode import Pen, TextBounds, write_text
 from edge.vlm.describe import Describer, DescriptionPlan
 from edge.vlm.document import DocumentBounds
@@ -35,7 +27,7 @@ from edge.vlm.runner import Runner
 from edge.vlm.settings import EngineSettings
 from edge.vlm.tokens import Ids, TokenCoder
 from edge.vlm.tree import Branch, Grown, PrefixCache, Segment, TokenTree
-from edge.vlm.typed import Row, TypedPlan, plan_typed, read_rows, score
+from edge.vlm.typed import Row, TypedPlan, read_rows, score
 from edge.vlm.vision import Seen
 
 REMEMBERED = 32  # question lists whose tokens are kept; some kB each
@@ -51,8 +43,21 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """What a look has left in the KV cache: the branch that ends with its pictures, and the rows of
+    the typed questions' list. Valid until the cache is cleared or restored.
+    """
+
+    trunk: Branch
+    listed: Rows
+
+
+@dataclass(frozen=True, slots=True)
 class LookResult:
-    """Answers in the order of the questions, and where the time went (milliseconds)."""
+    """Answers in the order of the questions, and where the time went (milliseconds).
+
+    `prompt_tokens` are those of the prefix and the pass; of the pass alone on what is held.
+    """
 
     answers: tuple[Answer, ...]
     description: Description | None
@@ -60,6 +65,7 @@ class LookResult:
     decode_ms: float
     prompt_tokens: int
     output_tokens: int
+    held: Held
     gazes: tuple[Gaze, ...] = ()  # one for each question, if they were wanted
 
 
@@ -78,17 +84,10 @@ class Looker:
         self._max_context = min(settings.max_context, runner.layout.text.max_positions)
         self._tree = TokenTree(runner)
         dims, tokens = self._layout.text, self._layout.tokens
-        self._describer = Describer(coder, dims.vocab, tokens.eos)
-        self._asked = lru_cache(maxsize=REMEMBERED)(self._plan)
+        self.describer = Describer(coder, dims.vocab, tokens.eos)
+        # Not a method of its own: the cache would hold the looker, and with it the model.
+        self.asked = lru_cache(REMEMBERED)(partial(plan_questions, coder, chat, tokens.eos))
         self.prefixes = PrefixCache(runner, settings.max_prefixes, settings.max_prefix_bytes)
-
-    def prepare_descriptions(self) -> None:
-        """What the first description would wait for: about a second, and 30 MB."""
-        self._describer.prepare()
-
-    def check_schema(self, schema: Schema | None) -> None:
-        """Raises QuestionError, naming the place, for a schema that cannot be used."""
-        self._describer.plan(schema)
 
     def count_tokens(
         self,
@@ -99,15 +98,15 @@ class Looker:
         num_pictures: int = 1,
     ) -> int:
         """Tokens of the one pass for these questions, the pictures' own not included."""
-        asked = self._asked(tuple(questions))
+        asked = self.asked(tuple(questions))
         num = asked.num_typed + sum(len(text) for text in asked.texts)
         if wants_description:
-            num += len(self._description_ids(self._describer.plan(schema)))
+            num += len(self._description_ids(self.describer.plan(schema)))
         return num + 2 * num_pictures - 1  # their marks; the first stands in the prefix
 
     def look(
         self,
-        shown: Sequence[Shown],
+        shown: Sequence[Shown] | Held,
         questions: Sequence[Question],
         *,
         wants_description: bool,
@@ -115,30 +114,23 @@ class Looker:
         schema: Schema | None = None,
         wants_gaze: bool = False,
     ) -> LookResult:
-        """Answer the questions about what is shown; describe it, by the user's `schema` if given.
+        """Answer the questions about what is shown, at least one picture; describe it, by the
+        user's `schema` if given.
 
-        Text that is unfinished at the deadline is cut. With `wants_gaze` also tells where in the
-        last of what is shown each answer looked. Raises QuestionError if the questions and
-        the picture do not fit the context or the schema cannot be used, AnalysisFailed if a pass
-        fails.
+        What an earlier look still holds needs no picture again; only what is written can be asked
+        then, and no gaze. Text that is unfinished at the deadline is cut. With `wants_gaze` also
+        tells where in the last of what is shown each answer looked. Raises QuestionError if the
+        questions and the picture do not fit the context or the schema cannot be used,
+        AnalysisFailed if a pass fails.
         """
         started = time.monotonic()
-        asked = self._asked(tuple(questions))
+        asked = self.asked(tuple(questions))
         written = [question for question in questions if question.kind == "text"]
         texts = list(asked.texts)
-        plan = self._describer.plan(schema) if wants_description else None
+        plan = self.describer.plan(schema) if wants_description else None
         if plan is not None:
             texts.append(self._description_ids(plan))
-        lead = self._lead(shown[0]) if shown else ()
-        order = self._order(shown, asked, texts, lead)
-        prefix = asked.prefix + lead
-        prompt_tokens = len(prefix) + sum(len(segment.ids) for segment in order.segments)
-        if prompt_tokens > self._max_context:
-            raise QuestionError(
-                f"{len(questions)} questions and the picture take {prompt_tokens} tokens; "
-                f"at most {self._max_context} fit"
-            )
-        self.prefixes.start(self._tree, prefix)
+        order, prompt_tokens = self._begin(shown, asked, texts)
         grown = self._tree.grow(order.segments)
         typed_answers = iter(self._read_typed(asked.plans, order.nodes, grown))
         pens = self._pens([grown[index] for index in order.texts])
@@ -149,8 +141,11 @@ class Looker:
         description = None
         if plan is not None:
             bounds = DocumentBounds(self._max_context - self._runner.length, deadline_mono_s)
-            description = self._describer.write(pens[-1], plan, bounds)
+            description = self.describer.write(pens[-1], plan, bounds)
         decoded = time.monotonic()
+        gazes: tuple[Gaze, ...] = ()
+        if wants_gaze and not isinstance(shown, Held):
+            gazes = self._gazes(shown[-1].seen.grid, questions, asked, order, grown)
         return LookResult(
             answers=tuple(
                 next(text_answers if q.kind == "text" else typed_answers) for q in questions
@@ -160,23 +155,51 @@ class Looker:
             decode_ms=(decoded - prefilled) * 1e3,
             prompt_tokens=prompt_tokens,
             output_tokens=sum(pen.num_written for pen in pens),
-            gazes=self._gazes(shown, questions, asked, order, grown) if wants_gaze else (),
+            held=shown if isinstance(shown, Held) else Held(grown[0].branch, asked.listed),
+            gazes=gazes,
         )
+
+    def _begin(
+        self, shown: Sequence[Shown] | Held, asked: Asked, texts: Sequence[Ids]
+    ) -> tuple[Order, int]:
+        """Have the cache hold what the pass continues; the pass, and the tokens of both.
+
+        What is held already is not counted again.
+        """
+        if isinstance(shown, Held):
+            if asked.plans:
+                raise ValueError("typed questions stand before the picture, not behind it")
+            order = order_pass(asked, texts, shown.trunk, None, shown.listed)
+            self._check_room(asked, len(shown.trunk.rows) + order.num_tokens)
+            return order, order.num_tokens
+        prefix = asked.prefix + self._lead(shown[0])
+        root = Branch(np.arange(len(prefix)), len(prefix))
+        picture = Segment(self._picture_ids(shown), root, tuple(step.seen for step in shown))
+        order = order_pass(asked, texts, root, picture, asked.listed)
+        num_tokens = len(prefix) + order.num_tokens
+        self._check_room(asked, num_tokens)
+        self.prefixes.start(self._tree, prefix)
+        return order, num_tokens
+
+    def _check_room(self, asked: Asked, num_tokens: int) -> None:
+        if num_tokens > self._max_context:
+            raise QuestionError(
+                f"{len(asked.plans) + len(asked.texts)} questions and the picture take "
+                f"{num_tokens} tokens; at most {self._max_context} fit"
+            )
 
     def _gazes(
         self,
-        shown: Sequence[Shown],
+        grid: tuple[int, int],
         questions: Sequence[Question],
-        asked: _Asked,
-        order: _Order,
+        asked: Asked,
+        order: Order,
         grown: Sequence[Grown],
     ) -> tuple[Gaze, ...]:
-        """Where in the last picture each answer looked; after everything else, as it adds tokens to
-        the cache.
+        """Where in the last picture, of that `grid`, each answer looked; after everything else, as
+        it adds tokens to the cache.
         """
-        if not shown:
-            raise QuestionError("there is no picture, so no heatmap of it")
-        ids, grid = order.segments[0].ids, shown[-1].seen.grid
+        ids = order.segments[0].ids
         is_picture = np.array(ids) == self._layout.tokens.image
         rows = grown[0].branch.rows[-len(ids) :][is_picture][-grid[0] * grid[1] :]
         gazer, trunk = Gazer(self._tree, self._runner, [rows]), grown[0].branch
@@ -188,59 +211,12 @@ class Looker:
         for question in questions:
             index, words = next(texts if question.kind == "text" else typed)
             (shares,) = gazer.last(grown[index].branch, order.segments[index].ids[-1])
-            (usual,) = gazer.behind(trunk, words, order.listed)
+            (usual,) = gazer.behind(trunk, words, asked.listed)
             gazes.append(contrast(shares, usual, grid))
         return tuple(gazes)
 
-    def _plan(self, questions: tuple[Question, ...]) -> _Asked:
-        """What does not depend on the picture; remembered for the questions that come each time."""
-        typed = [question for question in questions if question.kind != "text"]
-        eos = self._layout.tokens.eos
-        plans = [plan_typed(self._coder, eos, n, q) for n, q in enumerate(typed, start=1)]
-        turn = prompt.build_turn(self._chat, self._coder) if plans else ()
-        paths = {
-            path[:end]: None
-            for path in (plan.stub + fork.path for plan in plans for fork in plan.forks)
-            for end in range(1, len(path) + 1)
-        }
-        return _Asked(
-            plans=tuple(plans),
-            plain_prefix=prompt.build_prefix(self._chat, self._coder, ()),
-            prefix=prompt.build_prefix(self._chat, self._coder, typed),
-            turn=turn,
-            paths=tuple(paths),
-            texts=tuple(
-                prompt.build_turn(self._chat, self._coder, q.text)
-                for q in questions
-                if q.kind == "text"
-            ),
-        )
-
     def _description_ids(self, plan: DescriptionPlan) -> Ids:
         return prompt.build_turn(self._chat, self._coder, plan.request) + plan.opening
-
-    def _order(
-        self, shown: Sequence[Shown], asked: _Asked, texts: Sequence[Ids], lead: Ids
-    ) -> _Order:
-        """The segments of the one pass behind the prefix and the first picture's lead."""
-        num_cached = len(asked.prefix) + len(lead)
-        root = Branch(np.arange(num_cached), num_cached)
-        listed = (len(asked.plain_prefix), len(asked.prefix))
-        segments: list[Segment] = []
-        trunk: Branch | int = root
-        if shown:
-            segments.append(Segment(self._picture_ids(shown), root, tuple(s.seen for s in shown)))
-            trunk = 0
-        nodes: dict[Ids, int] = {}
-        if asked.plans:
-            nodes[()] = len(segments)
-            segments.append(Segment(asked.turn, trunk))
-        for path in asked.paths:
-            nodes[path] = len(segments)
-            segments.append(Segment(path[-1:], nodes[path[:-1]]))
-        first_text = len(segments)
-        segments += [Segment(text, trunk, blind_to=listed) for text in texts]
-        return _Order(segments, nodes, range(first_text, len(segments)), listed)
 
     def _lead(self, step: Shown) -> Ids:
         """What stands before a picture's tokens."""
@@ -295,35 +271,3 @@ class Looker:
             probability=text.probability,
             truncated=text.truncated,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """Questions as tokens. `paths` are the ways from the model's turn to each token at which an
-    answer is read, shorter ones first; what two of them begin with is computed once ("1" for the
-    stubs 1 and 10 to 19).
-    """
-
-    plans: tuple[TypedPlan, ...]
-    plain_prefix: Ids
-    prefix: Ids
-    turn: Ids
-    paths: tuple[Ids, ...]
-    texts: tuple[Ids, ...]
-
-    @property
-    def num_typed(self) -> int:
-        """Tokens behind the picture that typed questions take."""
-        return len(self.turn) + len(self.paths)
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """The segments of a pass; as indices: the segment in which each typed path ends, counted from
-    the model's turn, and the text branches. `listed` are the rows of the typed questions' list.
-    """
-
-    segments: list[Segment]
-    nodes: Mapping[Ids, int]
-    texts: range
-    listed: tuple[int, int]

@@ -46,6 +46,7 @@ class Talker:
         coder: TokenCoder,
         eye: Eye,
         writer: ScriptWriter,
+        describer: Describer,
         settings: EngineSettings,
     ) -> None:
         layout = runner.layout
@@ -53,7 +54,7 @@ class Talker:
         self._eos = layout.tokens.eos
         self._max_context = min(settings.max_context, layout.text.max_positions)
         self._tree = TokenTree(runner)
-        self._describer = Describer(coder, layout.text.vocab, self._eos)
+        self._describer = describer
         self._replier = Replier(runner, coder, self._tree, self._describer)
         # Apart from the cameras' prefixes, which no conversation is to push out.
         self._prefix = PrefixCache(runner, 1, settings.max_prefix_bytes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TypeVar
 
 import numpy as np
@@ -129,7 +129,8 @@ class Eye:
         self._dims = runner.layout.vision
         self._rules = runner.layout.pixels
         # Whole frames come in one size, crops in many; an entry is up to 4 MB.
-        self._places = lru_cache(maxsize=4)(self._place)
+        # Not a method of its own: the cache would hold the eye, and with it the model.
+        self._places = lru_cache(maxsize=4)(partial(_place, runner))
 
     def look(self, frames: Sequence[Image]) -> Seen:
         """The visual tokens of one temporal step (see `build_patches` for `frames`)."""
@@ -143,9 +144,11 @@ class Eye:
         grid = (rows // self._dims.merge, columns // self._dims.merge)
         return Seen(grid, tokens, deepstack)
 
-    def _place(self, rows: int, columns: int) -> tuple[Floats, Floats]:
-        dims = self._dims
-        indices, weights = position_indices(rows, columns, dims.grid_side, dims.merge)
-        mixed = self._runner.position_rows(indices) * weights[:, :, None]
-        table = mixed[0] + mixed[1] + mixed[2] + mixed[3]
-        return table, rotary_angles(rows, columns, dims.hidden // dims.heads, dims.merge)
+
+def _place(runner: Runner, rows: int, columns: int) -> tuple[Floats, Floats]:
+    """The learned positions of a grid's patches (P, D), and their angles."""
+    dims = runner.layout.vision
+    indices, weights = position_indices(rows, columns, dims.grid_side, dims.merge)
+    mixed = runner.position_rows(indices) * weights[:, :, None]
+    table = mixed[0] + mixed[1] + mixed[2] + mixed[3]
+    return table, rotary_angles(rows, columns, dims.hidden // dims.heads, dims.merge)

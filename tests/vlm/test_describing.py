@@ -416,7 +416,7 @@ def test_a_schema_is_refused_before_the_picture_is_looked_at(
 
 def test_descriptions_can_be_prepared(demo_engine, demo_dir):
     with open_engine(EngineSettings(demo_dir, accuracy=True)) as engine:
-        describer = engine._loaded.looker._describer
+        describer = engine._loaded.looker.describer
         assert "_guides" not in vars(describer)
         engine.prepare_descriptions()
         assert "_guides" in vars(describer)

@@ -42,7 +42,7 @@ class Judge:
     def __init__(self, engine, reference, image, asked):
         looker, self.layout = engine._loaded.looker, engine._layout
         self.coder, self.chat = looker._coder, looker._chat
-        self.plan, self.reference = looker._plan(asked), reference
+        self.plan, self.reference = looker.asked(asked), reference
         self.pixels, self.grid = reference.process(image, 1024)
         _, rows, columns = self.grid[0].tolist()
         self.cells = rows // 2, columns // 2
@@ -53,9 +53,8 @@ class Judge:
     def shares(self, words, *, sees_list=False):
         """Mean over heads and the layers 2 and 3 of 4 of what `words`' end gives to the picture."""
         given = Input(np.array((*self.trunk, *words), np.int64), self.pixels, self.grid)
-        listed = (len(self.plan.plain_prefix), len(self.plan.prefix))
         attention = self.reference.attentions(
-            given, (0, 0) if sees_list else listed, len(self.trunk)
+            given, (0, 0) if sees_list else self.plan.listed, len(self.trunk)
         )[2:].astype(np.float64)
         assert len(attention) == 2
         return attention.mean(axis=(0, 1))[given.ids == self.layout.tokens.image]
@@ -171,10 +170,6 @@ def test_without_a_question_there_is_no_map(demo_engine, noise):
 def test_without_a_picture_there_is_no_map(demo_engine, noise):
     with pytest.raises(PictureError):
         analyze(demo_engine, None, ASKED[0])
-    with pytest.raises(QuestionError, match="no picture"):
-        demo_engine._loaded.looker.look(
-            [], ASKED[1:2], wants_description=False, deadline_mono_s=0.0, wants_gaze=True
-        )
     assert analyze(demo_engine, noise(64, 64), ASKED[0]).attention
 
 

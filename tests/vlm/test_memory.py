@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import pytest
 
+from edge.conversation import Message, Picture, Turn
 from edge.questions import AnalysisRequest, Look, yes_no
 from edge.vlm import runner as runner_module
 from edge.vlm.engine import open_engine
@@ -85,6 +88,21 @@ def test_a_head_that_is_wanted_stays(runner):
         runner.load_head()
         runner.release()
     assert runner.has_head
+
+
+def test_a_closed_engine_is_freed_at_once(demo_dir, noise):
+    """Not only when Python next looks for cycles: another model may be loaded right behind."""
+    gc.collect()
+    gc.disable()
+    try:
+        with open_engine(EngineSettings(demo_dir)) as engine:
+            engine.analyze(AnalysisRequest("1", noise(96, 96), None, (), describe=True))
+            message = Message("user", (Picture(noise(96, 96)),))
+            engine.talk(Turn("t", "s", opens=True, messages=(message,)))
+            runner = weakref.ref(engine._loaded.runner)
+        assert runner() is None
+    finally:
+        gc.enable()
 
 
 def test_freed_memory_is_returned_after_each_analysis(demo_dir, noise, monkeypatch):

@@ -1,0 +1,112 @@
+"""What is asked about a picture, in tokens, and the segments of the one pass that asks it. Pure.
+
+    prefix (system text, typed questions, mark of the picture's start; its KV is remembered)
+      └─ picture
+           ├─ turn markers ─┬─ stub 1 ─┬─ options, down to where the last two part
+           │                │          └─ second digit of stubs 10 to 19
+           │                ├─ stub 2
+           │                └─ ...
+           ├─ text question, turn markers ── written token by token
+           └─ description request, turn markers, opening ── written token by token
+
+No branch sees another. Text branches do not see the list of typed questions either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from edge.questions import Question
+from edge.vlm import prompt
+from edge.vlm.tokens import Ids, TokenCoder
+from edge.vlm.tree import Branch, Segment
+from edge.vlm.typed import TypedPlan, plan_typed
+
+Rows = tuple[int, int]  # rows of the KV cache: the first, and the first one behind
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Questions as tokens. `paths` are the ways from the model's turn to each token at which an
+    answer is read, shorter ones first; what two of them begin with is computed once ("1" for the
+    stubs 1 and 10 to 19). `listed` are the tokens of the prefix that list the typed questions.
+    """
+
+    plans: tuple[TypedPlan, ...]
+    prefix: Ids
+    listed: Rows
+    turn: Ids
+    paths: tuple[Ids, ...]
+    texts: tuple[Ids, ...]
+
+    @property
+    def num_typed(self) -> int:
+        """Tokens behind the picture that typed questions take."""
+        return len(self.turn) + len(self.paths)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The segments of a pass; as indices: the segment in which each typed path ends, counted from
+    the model's turn, and the text branches.
+    """
+
+    segments: list[Segment]
+    nodes: Mapping[Ids, int]
+    texts: range
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens of the pass."""
+        return sum(len(segment.ids) for segment in self.segments)
+
+
+def plan_questions(
+    coder: TokenCoder, chat: prompt.ChatFormat, eos: frozenset[int], questions: tuple[Question, ...]
+) -> Asked:
+    """What does not depend on the picture. Raises QuestionError as `plan_typed`."""
+    typed = [question for question in questions if question.kind != "text"]
+    plans = [plan_typed(coder, eos, n, question) for n, question in enumerate(typed, start=1)]
+    paths = {
+        path[:end]: None
+        for path in (plan.stub + fork.path for plan in plans for fork in plan.forks)
+        for end in range(1, len(path) + 1)
+    }
+    prefix = prompt.build_prefix(chat, coder, typed)
+    return Asked(
+        plans=tuple(plans),
+        prefix=prefix,
+        listed=(len(prompt.build_prefix(chat, coder, ())), len(prefix)),
+        turn=prompt.build_turn(chat, coder) if plans else (),
+        paths=tuple(paths),
+        texts=tuple(
+            prompt.build_turn(chat, coder, question.text)
+            for question in questions
+            if question.kind == "text"
+        ),
+    )
+
+
+def order_pass(
+    asked: Asked, texts: Sequence[Ids], origin: Branch, picture: Segment | None, listed: Rows
+) -> Order:
+    """The segments behind `origin`: the picture if it is still to be read, what is typed, `texts`.
+
+    `listed` are the cached rows that the text branches do not see.
+    """
+    segments: list[Segment] = []
+    trunk: Branch | int = origin
+    if picture is not None:
+        segments.append(picture)
+        trunk = 0
+    nodes: dict[Ids, int] = {}
+    if asked.plans:
+        nodes[()] = len(segments)
+        segments.append(Segment(asked.turn, trunk))
+    for path in asked.paths:
+        nodes[path] = len(segments)
+        segments.append(Segment(path[-1:], nodes[path[:-1]]))
+    first_text = len(segments)
+    segments += [Segment(text, trunk, blind_to=listed) for text in texts]
+    return Order(segments, nodes, range(first_text, len(segments)))
