@@ -15,7 +15,8 @@ from typing import Any
 import llguidance
 
 from edge.errors import QuestionError
-from edge.schema import DECIMALS, Bounded, Schema, SchemaFault, SchemaPath, bound_schema, outline
+from edge.schema import DECIMALS, Bounded, Schema, SchemaFault, SchemaPath, outline
+from edge.schema_check import bound_schema
 
 # The one way a document is laid out, so that all but the values is forced; this is how Qwen writes
 # JSON on one line. Escapes are those of quotes and backslashes: no \u, so no half surrogate pairs.
@@ -45,7 +46,7 @@ class Grammar:
 
 
 def compile_schema(schema: Schema) -> Grammar:
-    """The grammar of the documents that fulfil a schema; see `schema` for what it may say.
+    """The grammar of the documents that fulfil a schema; see `schema_check` for what it may say.
 
     Takes milliseconds. Raises QuestionError, naming the place, for an unsupported or impossible
     schema.
@@ -101,9 +102,10 @@ def _place_fault(schema: Bounded, said: str, at: SchemaPath) -> SchemaFault:
             return _place_fault(part, inner, place)
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     why = lines[-1] if "pattern" in schema and len(lines) > 1 else lines[0]
+    why = why.partition("  (")[0]  # behind it the library prints its own form of the pattern
     remedy = (
         "Change the pattern, which must fit the lengths; look-around is not supported."
         if "pattern" in schema
         else "Widen its bounds."
     )
-    return SchemaFault(at, f"no document can fulfil this: {why[:200].rstrip('.')}", remedy)
+    return SchemaFault(at, f"no document can fulfil this: {why[:200].rstrip('.: ')}", remedy)

@@ -31,8 +31,8 @@ class Question:
 
     `options` are the possible answers of a typed question, in order; empty for `text`. Build with
     the functions below, which give each kind its options. Raises QuestionError for an empty or
-    over-long text, for too few, too many, empty, over-long or repeated options (compared without
-    case and surrounding space).
+    over-long text, half characters, and too few, too many, empty, over-long or repeated options
+    (compared without case and surrounding space).
     """
 
     id: str
@@ -44,6 +44,8 @@ class Question:
     def __post_init__(self) -> None:
         if not self.text.strip():
             raise QuestionError(f"question {self.id!r} is empty")
+        if has_half_characters(self.text) or any(map(has_half_characters, self.options)):
+            raise QuestionError(f"question {self.id!r} holds half of a character")
         if len(self.text) > MAX_QUESTION_CHARS:
             raise QuestionError(
                 f"question {self.id!r} has {len(self.text)} characters; "
@@ -75,6 +77,11 @@ class Question:
             if plain in seen:
                 raise QuestionError(f"question {self.id!r}: option {option!r} appears twice")
             seen.add(plain)
+
+
+def has_half_characters(text: str) -> bool:
+    """Whether a text holds surrogates: JSON and a command line can hold them, UTF-8 cannot."""
+    return any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def yes_no(question_id: str, text: str) -> Question:

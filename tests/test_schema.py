@@ -7,7 +7,7 @@ import pytest
 
 from edge.errors import QuestionError
 from edge.grammar import compile_schema
-from edge.schema import MAX_FAULTS, bound_schema, examine_schema
+from edge.schema_check import MAX_FAULTS, bound_schema, examine_schema
 from edge.vlm.conformity import faults, reaches_bound
 
 
@@ -62,6 +62,8 @@ def test_everything_gets_a_bound(part, bounds):
         (whole({"type": "string", "pattern": "^a{9}$", "maxLength": 8}), r"a: no document can"),
         (whole({"type": "string", "pattern": "^\\x1b$"}), r"a: no document can"),
         (whole({"type": "string", "pattern": "a" * 999}), r"a\.pattern: .*at most 200"),
+        (whole({"type": "string", "pattern": "\ud800"}), r"a\.pattern: .*printable"),
+        (whole({"type": "string", "pattern": "(.*a){20}.*b"}), r"a: no document .* is empty$"),
         (whole({"type": "array"}), r"a\.items: must say"),
         (whole({"type": "array", "items": {"type": "x"}}), r"a\.items\.type"),
         (whole({"type": "array", "items": {"type": "boolean"}, "minItems": 65}), r"0\.\.64"),
@@ -74,14 +76,17 @@ def test_everything_gets_a_bound(part, bounds):
         (whole({"enum": "car"}), r"a\.enum: must be a list"),
         (whole({"enum": [1.5]}), r"a\.enum: 1\.5 is not"),
         (whole({"enum": ["\x1b"]}), r"a\.enum: .*printable"),
+        (whole({"enum": [10**400]}), r"a\.enum: .*not kept exactly"),
         (whole({"enum": ["\ud800"]}), r"a\.enum: .*printable"),
         (whole({"type": "integer", "enum": [1, "x"]}), "'x' is not of type integer"),
         (whole({"enum": [1], "maxLength": 3}), "'maxLength' is not supported beside"),
         (whole({"type": "boolean", "description": 3}), r"a\.description"),
+        (whole({"type": "boolean", "description": "\ud800"}), r"a\.description: .*printable"),
         ({"type": "object", "properties": {"": {"type": "boolean"}}}, "is not a name"),
         ({"type": "object", "properties": {1: {"type": "boolean"}}}, "1 is not a name"),
         ({"type": "object", "properties": {"x" * 81: {"type": "boolean"}}}, "at most 80"),
         (whole({"type": "boolean"}) | {"required": ["b"]}, r"required: 'b' is not among"),
+        (whole({"type": "boolean"}) | {"required": [["b"]]}, r"required: \['b'\] is not among"),
         (whole({"type": "boolean"}) | {"additionalProperties": True}, "only false"),
         (nested(6), "deeper than 5"),
         (

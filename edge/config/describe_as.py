@@ -1,7 +1,7 @@
 """`describe_as`: the user's own schema of a description, written in the file or in one beside it.
 
 Takes the short form (`people: integer`, `queue: [short, long]`) and JSON Schema, and gives JSON
-Schema with every bound written out. What can be asked for is `edge.schema`'s business.
+Schema with every bound written out. What can be asked for is `edge.schema_check`'s business.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from edge.config.block import resolve_path
 from edge.config.faults import Fault, nearest, refuse, show
 from edge.config.yaml_text import parse_yaml, read_text
 from edge.errors import ConfigError, Problem
-from edge.schema import SchemaFault, examine_schema
+from edge.schema import SchemaFault
+from edge.schema_check import examine_schema
 
 BUILT_IN = "built-in"  # in place of a schema: the shape that findings have without one
 EXAMPLE = "{people: integer, queue: [short, long], shelf_empty: boolean}"

@@ -14,7 +14,7 @@ from typing import Final
 
 from edge.errors import CommandRefused, DeliveryError, QuestionError
 from edge.mqtt.topics import Topics
-from edge.questions import MAX_OPTIONS, MAX_QUESTION_CHARS, choice
+from edge.questions import MAX_OPTIONS, MAX_QUESTION_CHARS, choice, has_half_characters
 
 MAX_PAYLOAD_BYTES: Final = 64 * 1024
 MAX_ID_CHARS: Final = 128
@@ -205,8 +205,3 @@ def _checked_choices(value: object) -> tuple[str, ...]:
         return choice("choices", "?", tuple(value)).options
     except QuestionError as error:
         raise CommandRefused("bad value", str(error)) from None
-
-
-def has_half_characters(text: str) -> bool:
-    """Whether a text holds surrogates, which JSON can write (`\\ud800`) and UTF-8 cannot."""
-    return any("\ud800" <= c <= "\udfff" for c in text)

@@ -16,10 +16,9 @@ from edge.mqtt.commands import (
     MAX_PAYLOAD_BYTES,
     Incoming,
     ReplyAddress,
-    has_half_characters,
 )
 from edge.mqtt.topics import MAX_LEVEL_BYTES, Topics
-from edge.questions import MAX_QUESTION_CHARS
+from edge.questions import MAX_QUESTION_CHARS, has_half_characters
 
 TOLD_AGAIN_S: Final = 600.0
 MAX_REMEMBERED: Final = 256  # a stranger can invent any number of topics

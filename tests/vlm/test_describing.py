@@ -12,7 +12,7 @@ import pytest
 from edge.errors import AnalysisFailed, QuestionError
 from edge.grammar import compile_schema
 from edge.questions import AnalysisRequest, Look
-from edge.schema import bound_schema
+from edge.schema_check import bound_schema
 from edge.vlm.decode import Pen
 from edge.vlm.describe import (
     MAX_ITEM_CHARS,
