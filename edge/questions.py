@@ -45,7 +45,9 @@ class Question:
         if not self.text.strip():
             raise QuestionError(f"question {self.id!r} is empty")
         if has_half_characters(self.text) or any(map(has_half_characters, self.options)):
-            raise QuestionError(f"question {self.id!r} holds half of a character")
+            raise QuestionError(
+                f"question {self.id!r} is no valid text: it holds half of a character"
+            )
         if len(self.text) > MAX_QUESTION_CHARS:
             raise QuestionError(
                 f"question {self.id!r} has {len(self.text)} characters; "

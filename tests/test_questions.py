@@ -14,8 +14,8 @@ from edge.questions import choice, count, rating, text, yes_no
         (lambda: yes_no("q", ""), "'q' is empty"),
         (lambda: yes_no("q", " \n\t"), "'q' is empty"),
         (lambda: yes_no("q", "x" * 10_000), "has 10000 characters; at most 2000"),
-        (lambda: yes_no("q", "is \ud83d open?"), "half of a character"),
-        (lambda: choice("q", "Which?", ("a", "\udcff")), "half of a character"),
+        (lambda: yes_no("q", "is \ud83d open?"), "no valid text: it holds half"),
+        (lambda: choice("q", "Which?", ("a", "\udcff")), "no valid text: it holds half"),
         (lambda: choice("q", "Which?", ()), "2 to 32 options, not 0"),
         (lambda: choice("q", "Which?", ("a",)), "2 to 32 options, not 1"),
         (lambda: choice("q", "Which?", tuple(f"o{n}" for n in range(33))), "options, not 33"),
@@ -33,5 +33,5 @@ def test_impossible_questions(make, said):
 
 
 def test_any_language_can_be_asked_in():
-    for words in ("门开着吗？", "هل الباب مفتوح؟", "🚗 " * 600, "Ist das Tor zu?"):
+    for words in ("门开着吗", "هل الباب مفتوح؟", "🚗 " * 600, "Ist das Tor zu?"):
         assert yes_no("q", words).text == words
