@@ -81,7 +81,7 @@ class Analyst:
         rules: RuleBook,
         on_settled: Callable[[Settlement], None],
         deadline_s: float,
-        reuse_s: float = 0.0,
+        recent: Recent | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.scheduler = Scheduler()
@@ -91,7 +91,7 @@ class Analyst:
         self.rules = rules
         self.costs = Costs()
         self.deadline_s = deadline_s
-        self.recent = Recent(reuse_s)
+        self.recent = Recent(0.0) if recent is None else recent
         self._on_settled = on_settled
         self._clock = clock
         self._replies: dict[str, Reply] = {}
@@ -209,6 +209,7 @@ class Analyst:
 
     def forget_camera(self, camera: str) -> None:
         """A camera was removed, changed or switched off: its waiting keyframes end unanalysed."""
+        self.recent.forget(camera)
         for job in self.scheduler.forget(camera):
             self._end_unanalysed(job, "stale", DISABLED)
 

@@ -3,6 +3,7 @@
 Pure. A keyframe reuses an earlier one's answers when the same questions are asked, its movement
 lies within what the model was shown then, and that part of the picture has not changed since:
 compared as a grid of mean colours, in which sensor noise averages out and a small object does not.
+Where the model is shown the picture from before a movement too, that must be the same as well.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from edge.daemon.jobs import Job
 from edge.frames import Image
-from edge.geometry import Box, union_of
+from edge.geometry import FULL, Box, union_of
 from edge.questions import AnalysisResult, Timing
 
 GRID = 24  # cells a side; a cell of a 256 px crop is about 11 px square
@@ -39,19 +40,20 @@ class _Kept:
 
 
 class Recent:
-    """The last analyses of each camera. `for_s` bounds how long one is reused; 0: never."""
+    """The last analyses of each camera. `for_s` bounds how long one is reused; 0: never. With
+    `pairs` the model is shown the pictures from before movements.
+    """
 
-    def __init__(self, for_s: float) -> None:
+    def __init__(self, for_s: float, *, pairs: bool = False) -> None:
         self.for_s = for_s
+        self._pairs = pairs
         self._kept: dict[str, deque[_Kept]] = {}
 
     def keep(self, job: Job, result: AnalysisResult) -> None:
         """Remember a fresh analysis of a keyframe's questions."""
         if not self.for_s:
             return
-        image = job.keyframe.image
-        grids = tuple(grid_of(image, view.box) for view in result.views)
-        kept = _Kept(_asked(job), grids, result, job.keyframe.mono_s)
+        kept = _Kept(_asked(job), self._grids(job, result), result, job.keyframe.mono_s)
         self._kept.setdefault(job.camera, deque(maxlen=MAX_KEPT)).appendleft(kept)
 
     def find(self, job: Job) -> AnalysisResult | None:
@@ -59,13 +61,33 @@ class Recent:
         asked = _asked(job)
         for kept in self._kept.get(job.camera, ()):
             age_s = job.keyframe.mono_s - kept.mono_s
-            if kept.asked == asked and 0 <= age_s <= self.for_s and _is_same(job, kept):
+            if kept.asked == asked and 0 <= age_s <= self.for_s and self._is_same(job, kept):
                 return replace(kept.result, id=job.id, timing=Timing())
         return None
 
     def forget(self, camera: str) -> None:
         """The camera was removed or looks elsewhere now."""
         self._kept.pop(camera, None)
+
+    def _grids(self, job: Job, result: AnalysisResult) -> tuple[Grid, ...]:
+        """What the model was shown, or would be: each view of the keyframe, and of the picture
+        before it.
+        """
+        shown = [job.keyframe.image]
+        if self._pairs and job.keyframe.before is not None:
+            shown.append(job.keyframe.before)
+        return tuple(grid_of(image, view.box) for image in shown for view in result.views)
+
+    def _is_same(self, job: Job, kept: _Kept) -> bool:
+        crops = [view.box for view in kept.result.views if not view.is_overview]
+        for look, crop in zip(job.looks, crops, strict=True):
+            if not _holds(crop, union_of(look.boxes) or FULL):
+                return False
+        grids = self._grids(job, kept.result)
+        return len(grids) == len(kept.grids) and all(
+            float(np.abs(now - then).max()) <= MAX_CELL_CHANGE
+            for now, then in zip(grids, kept.grids, strict=True)
+        )
 
 
 def grid_of(image: Image, box: Box) -> Grid:
@@ -84,20 +106,6 @@ def grid_of(image: Image, box: Box) -> Grid:
 
 def _asked(job: Job) -> tuple[object, ...]:
     return tuple(look.questions for look in job.looks)
-
-
-def _is_same(job: Job, kept: _Kept) -> bool:
-    views = kept.result.views
-    crops = [view.box for view in views if not view.is_overview]
-    for look, crop in zip(job.looks, crops, strict=True):
-        wanted = union_of(look.boxes)
-        if wanted is not None and not _holds(crop, wanted):
-            return False
-    for view, grid in zip(views, kept.grids, strict=True):
-        change = np.abs(grid_of(job.keyframe.image, view.box) - grid)
-        if float(change.max()) > MAX_CELL_CHANGE:
-            return False
-    return True
 
 
 def _holds(view: Box, wanted: Box) -> bool:

@@ -53,7 +53,6 @@ from edge.daemon.notify import Notifier, watchdog_interval_s
 from edge.daemon.plans import AnalyzerPlan, TuneJob, analyzer_body, tuner_body
 from edge.daemon.present import build_present
 from edge.daemon.reporter import Reporter
-from edge.daemon.reuse import Recent
 from edge.daemon.rule_keeper import RuleKeeper
 from edge.daemon.stats import build_stats, outbox_stats, resident_mb
 from edge.daemon.tuner import NAME as TUNER_NAME
@@ -61,6 +60,7 @@ from edge.daemon.tuner import CancelTuneOrder, TuneOrder, Tuner
 from edge.daemon.wiring import (
     analyzer_plan,
     mqtt_settings,
+    recent_answers,
     store_settings,
 )
 from edge.errors import EdgeError, StoreError
@@ -112,7 +112,7 @@ class Daemon:
             rules=self._rules.book,
             on_settled=self._rules.settled,
             deadline_s=self._config.vlm.deadline_s,
-            reuse_s=self._config.vlm.reuse_s,
+            recent=recent_answers(self._config),
         )
         self._cameras = Cameras(
             self._inbox,
@@ -321,7 +321,7 @@ class Daemon:
         self._rules.replace(new)
         self._analyst.host.replace_plan(analyzer_plan(new, model_dir))
         self._analyst.deadline_s = new.vlm.deadline_s
-        self._analyst.recent = Recent(new.vlm.reuse_s)
+        self._analyst.recent = recent_answers(new)
         self._cameras.apply(new)
         self._announce_all()
         self._http.apply(new)

@@ -8,6 +8,7 @@ from edge import __version__
 from edge.capture.settings import SourceSettings
 from edge.config.models import Config
 from edge.daemon.plans import AnalyzerPlan, CameraPlan
+from edge.daemon.reuse import Recent
 from edge.geometry import Polygon
 from edge.mqtt.discovery import CameraEntity, RuleEntity, build_discovery
 from edge.mqtt.settings import MqttSettings, TlsSettings
@@ -96,6 +97,11 @@ def analyzer_plan(config: Config, model_dir: Path) -> AnalyzerPlan:
         nice=vlm.nice,
         log_level=config.log.level.upper(),
     )
+
+
+def recent_answers(config: Config) -> Recent:
+    """Answers that may be reused: none yet."""
+    return Recent(config.vlm.reuse_s, pairs=config.vlm.temporal == "pair")
 
 
 def store_settings(config: Config) -> StoreSettings:

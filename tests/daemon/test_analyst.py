@@ -13,6 +13,7 @@ from edge.daemon.analyzer_host import AnalyzerHost
 from edge.daemon.messages import Analysed, AnalysisRefused, EngineReady
 from edge.daemon.plans import AnalyzerPlan
 from edge.daemon.reporter import Reporter
+from edge.daemon.reuse import Recent
 from edge.findings import Finding
 from edge.geometry import FULL
 from edge.mqtt.publisher import Publisher
@@ -57,7 +58,7 @@ class Bench:
             rules=RuleBook(rules or [rule], {}),
             on_settled=self.settled.append,
             deadline_s=5.0,
-            reuse_s=reuse_s,
+            recent=Recent(reuse_s),
             clock=lambda: self.now,
         )
         self.start_analyzer()

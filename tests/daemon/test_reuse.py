@@ -67,6 +67,7 @@ def changed(x: int, y: int, side: int, by: int) -> Image:
         pytest.param(job_of(SCENE, 99), id="from before"),
         pytest.param(job_of(SCENE, 110, asks=("q", "r")), id="another question too"),
         pytest.param(job_of(SCENE, 110, boxes=(Box(0.5, 0.2, 0.9, 0.8),)), id="elsewhere"),
+        pytest.param(job_of(SCENE, 110, boxes=()), id="the whole picture"),
         pytest.param(job_of(SCENE[:120, :160], 110), id="another size of picture"),
     ],
 )
@@ -84,6 +85,22 @@ def test_forgotten_and_switched_off(recent: Recent) -> None:
     off = Recent(for_s=0)
     off.keep(job_of(SCENE, 100), AnalysisResult("x", (), None, (View(FULL, 1, 1),), Timing()))
     assert off.find(job_of(SCENE, 100)) is None
+
+
+@pytest.mark.parametrize(("pairs", "is_reused"), [(False, True), (True, False)])
+def test_a_pair_must_be_the_same_in_both_pictures(pairs: bool, is_reused: bool) -> None:
+    """ "Did the car just come?": the same picture after another one is another answer."""
+    recent = Recent(for_s=20, pairs=pairs)
+
+    def job(at: float, before: Image | None) -> Job:
+        job = job_of(SCENE, at)
+        return replace(job, keyframe=replace(job.keyframe, before=before))
+
+    result = AnalysisResult("first", (), None, (View(VIEW, 160, 192),), Timing())
+    recent.keep(job(100, SCENE), result)
+    assert recent.find(job(110, noisy(SCENE, 3))) is not None
+    assert (recent.find(job(110, changed(100, 100, 40, 60))) is not None) == is_reused
+    assert (recent.find(job(110, None)) is not None) == is_reused
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 300), (240, 320), (1080, 1920)])
