@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +67,7 @@ def write_document(
 
     Greedy. Raises AnalysisFailed if the model fails or the document breaks its schema.
     """
-    writer = _Writer(pen, guides.begin(grammar), eos, bounds)
+    writer = _Writer(pen, guides.begin(grammar), grammar.bounded, eos, bounds)
     writer.run()
     text = writer.guide.text.decode()
     value = json.loads(text)
@@ -104,11 +105,25 @@ def _told(text: str, bounded: Bounded, num_bytes: int) -> dict[str, Any]:
     return told
 
 
+def _part_at(bounded: Bounded, path: Sequence[str]) -> Bounded:
+    """The part of a schema to which a path leads; "" is an item of a list."""
+    for key in path:
+        bounded = bounded["properties"][key] if key else bounded["items"]
+    return bounded
+
+
 class _Writer:
     """`num_fed` of the guide's tokens are in the cache; the pen's logits are for the next one."""
 
-    def __init__(self, pen: Pen, guide: Guide, eos: frozenset[int], bounds: DocumentBounds) -> None:
-        self._pen, self._eos, self._bounds = pen, eos, bounds
+    def __init__(
+        self,
+        pen: Pen,
+        guide: Guide,
+        bounded: Bounded,
+        eos: frozenset[int],
+        bounds: DocumentBounds,
+    ) -> None:
+        self._pen, self._bounded, self._eos, self._bounds = pen, bounded, eos, bounds
         self._num_fed = len(guide.ids)
         self._value_start = len(guide.ids)  # the first token of the value being written
         self.guide = guide
@@ -170,10 +185,15 @@ class _Writer:
         self._close()
 
     def _end_repeats(self) -> None:
-        """A list of strings ends where one comes twice, if it may."""
+        """A list of free texts ends where one comes twice, if it may. Choices may well repeat, as
+        in a row of lamps: red, green, red.
+        """
         guide = self.guide
-        items = locate(guide.text).items
+        place = locate(guide.text)
+        items = place.items
         if len(items) < 2 or items[-1][1] < guide.num_bytes(self._num_fed):
+            return
+        if _part_at(self._bounded, place.path)["items"].keys() & {"enum", "pattern"}:
             return
         said = [guide.text[start:end].decode().casefold() for start, end in items]
         if said[-1] in said[:-1]:

@@ -237,6 +237,9 @@ class Talker:
             self._num_unnamed += 1
             name = f"~{self._num_unnamed}"
         self.sessions.keep(name, session)
+        # One with a name was held to the bound while it was told; others may be as long as fits.
+        if _is_unnamed(name) and self.sessions.num_bytes > self.sessions.bounds.max_bytes:
+            self.sessions.close(name)
 
 
 def _is_unnamed(name: str) -> bool:

@@ -181,6 +181,23 @@ def test_a_list_ends_when_an_item_comes_twice(bench):
     assert '"objects": ["car", "man"], "texts":' in pen.written
 
 
+def test_choices_of_a_list_may_repeat(bench):
+    """As in a row of lamps; free texts beside them still end where they repeat."""
+    lamps = {"type": "array", "items": {"enum": ["red", "green"]}, "maxItems": 6}
+    notes = {"type": "array", "items": {"type": "string"}}
+    row = {"type": "object", "properties": {"lamps": lamps, "notes": notes}}
+    schema = {
+        "type": "object",
+        "properties": {"rows": {"type": "array", "items": row, "maxItems": 2}},
+    }
+    one = '{"lamps": ["red", "green", "red", "red"], "notes": ["on", "off"]}'
+    told, _ = bench.tell(f'{{"rows": [{one}]}}', schema=schema)
+    assert told.details["rows"][0]["lamps"] == ["red", "green", "red", "red"]
+    script = '{"rows": [{"lamps": ["red"], "notes": ["on", "off", "on", "out"]}]}'
+    _, pen = bench.tell(script, schema=schema)
+    assert '"notes": ["on", "off"]' in pen.written
+
+
 def test_strings_are_bounded(bench):
     words = " ".join(f"word{i}" for i in range(400))
     told, _ = bench.tell(f'{{"summary": "{words}", "objects": []')
@@ -350,21 +367,23 @@ def test_best_token_is_that_of_the_mask(bench):
 
 
 @pytest.mark.parametrize(
-    ("text", "string_at", "items"),
+    ("text", "string_at", "items", "path"),
     [
-        (b"", -1, 0),
-        (b'{"a', 1, 0),
-        (b'{"a": ["x", "y"', -1, 2),
-        (b'{"a": ["x", "y', 12, 1),
-        (b'{"a": ["x\\"", "y\\\\"], "b": "', 27, 0),
-        (b'[["x"], "', 8, 0),
-        (b'["[{", "x"', -1, 2),
+        (b"", -1, 0, ()),
+        (b'{"a', 1, 0, ()),
+        (b'{"a": ["x", "y"', -1, 2, ("a",)),
+        (b'{"a": ["x", "y', 12, 1, ("a",)),
+        (b'{"a": ["x\\"", "y\\\\"], "b": "', 27, 0, ()),
+        (b'[["x"], "', 8, 0, ()),
+        (b'["[{", "x"', -1, 2, ()),
+        (b'{"s": "x", "a\\"b": [{"c": ["x"', -1, 1, ('a"b', "", "c")),
     ],
 )
-def test_locate(text, string_at, items):
+def test_locate(text, string_at, items, path):
     place = locate(text)
     assert place.string_at == string_at
     assert len(place.items) == items
+    assert place.path == path
 
 
 def test_a_pen_that_goes_back_writes_as_if_it_never_had_been_there(demo_parts):

@@ -302,6 +302,18 @@ def test_sessions_are_bounded_in_memory(demo_engine, noise):
     assert sum(v.nbytes for v in aside.tensors.values()) == aside.num * sessions.token_bytes
 
 
+def test_a_whole_conversation_above_the_bound_is_not_kept(demo_engine, noise):
+    sessions = demo_engine._loaded.talker.sessions
+    whole = Turn("1", messages=(Message("user", (Picture(noise(256, 192)),)),), questions=(GATE,))
+    demo_engine.talk(whole)
+    assert len(sessions) == 1
+    sessions.bounds = SessionBounds(100, sessions.num_bytes - 1, 600)
+    again = replace(whole, id="2", questions=(GATE,))
+    assert demo_engine.talk(again).known_tokens > 48
+    assert (len(sessions), sessions.num_bytes) == (0, 0)
+    assert demo_engine.talk(again).answers
+
+
 def test_idle_sessions_are_closed(demo_engine, noise, monkeypatch):
     now = [1000.0]
     sessions = demo_engine._loaded.talker.sessions
