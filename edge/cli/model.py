@@ -4,7 +4,7 @@
     edge model pull OpenVINO/Qwen3-VL-2B-Instruct-int8-ov --revision main
     edge model info
     edge model info demo --self-test
-    edge model convert ./Qwen3-VL-2B-Instruct --weights int4 --awq
+    edge model convert Qwen/Qwen3-VL-2B-Instruct --weights int4 --awq
 
 Models lie in the folder $EDGE_MODELS, in /var/lib/edge/models or in ~/.local/share/edge/models.
 """
@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.errors import ModelError, ModelInvalid, ModelMissing
+from edge.cli.model_convert import add_convert, run_convert
+from edge.cli.model_facts import megabytes, self_test, warnings_of
+from edge.errors import ModelInvalid, ModelMissing
 from edge.hub.folder import MANIFEST, faults_of, read_manifest
 from edge.hub.places import DEFAULT_MODEL, dir_for_pulling, locate_model
 
@@ -43,14 +44,6 @@ environment:
 """
 _INFO_TEXT = """Show a model's place, completeness, precision, dimensions and files, and warn of
 recipes that are known to answer badly or slowly. The exit status is 1 if it is not complete.
-"""
-_CONVERT_TEXT = """Convert a Qwen3-VL checkpoint of transformers into what the program runs.
-
-Needs the extra `[convert]` (torch, optimum-intel, nncf): use an environment of its own, and any
-machine; the finished folder is all the box needs. A 2B model takes about 13 GB of memory, 8 GB of
-disk and some minutes. An interrupted run goes on where it stopped when the same command is given
-again. The vision tower and the embeddings get int8 weights, the language model int4 (asymmetric, a
-scale for each 128) or int8.
 """
 
 
@@ -96,39 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also load the model and check that it computes what it should; takes some seconds",
     )
-    _add_convert(commands)
-
-
-def _add_convert(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser(
-        "convert",
-        help="convert a checkpoint of transformers",
-        description=_CONVERT_TEXT,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "checkpoint", type=Path, metavar="FOLDER", help="the checkpoint's local folder"
-    )
-    parser.add_argument(
-        "--weights",
-        choices=("int4", "int8"),
-        default="int4",
-        help="of the language model (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--awq",
-        action="store_true",
-        help="int4 only: scale what matters most before rounding; slower to convert, more exact",
-    )
-    parser.add_argument(
-        "--dest",
-        type=Path,
-        metavar="DIR",
-        help="the model's folder (default: FOLDER-WEIGHTS-ov in the folder of the models)",
-    )
-    parser.add_argument(
-        "--force", action="store_true", help="begin even if memory or disk seem too small"
-    )
+    add_convert(commands)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -154,40 +115,12 @@ def _pull(args: argparse.Namespace) -> int:
     manifest = pulled.manifest
     size_bytes = sum(record.size_bytes for record in manifest.files)
     state = "already complete" if pulled.already_there else "complete"
-    print(f"{manifest.repo} at {manifest.commit[:12]}: {state}, {_megabytes(size_bytes)}")
+    print(f"{manifest.repo} at {manifest.commit[:12]}: {state}, {megabytes(size_bytes)}")
     print(f"in {dest}")
-    for warning in _warnings(dest):
+    for warning in warnings_of(dest):
         print(f"warning: {warning}")
     if args.dest is not None:
         print(f"use it with `model: {dest.resolve()}` in the `vlm` block")
-    return 0
-
-
-def _convert(args: argparse.Namespace) -> int:
-    from edge.convert.convert import convert
-
-    if args.awq and args.weights != "int4":
-        raise ModelError("--awq goes with --weights int4; int8 needs no such help")
-    name = f"{args.checkpoint.resolve().name}-{args.weights}-ov"
-    dest: Path = (args.dest if args.dest is not None else dir_for_pulling() / name).absolute()
-    try:
-        manifest = convert(
-            args.checkpoint,
-            dest,
-            weights=args.weights,
-            awq=args.awq,
-            force=args.force,
-            say=lambda text: print(text, file=sys.stderr, flush=True),
-            test=_self_test,
-        )
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on from here", file=sys.stderr)
-        return 130
-    size_bytes = sum(record.size_bytes for record in manifest.files)
-    print(f"{dest}: complete, {_megabytes(size_bytes)}")
-    for warning in _warnings(dest):
-        print(f"warning: {warning}")
-    print(f"use it with `model: {dest}` in the `vlm` block")
     return 0
 
 
@@ -209,14 +142,14 @@ def _info(args: argparse.Namespace) -> int:
     _show_layout(layout)
     if faults:
         return 1
-    for warning in _warnings(folder):
+    for warning in warnings_of(folder):
         print(f"warning: {warning}")
     if layout.info.untrained:
         print(
             "warning: this model is untrained: its weights are random and its answers mean nothing"
         )
     if args.self_test:
-        print(f"self-test   {_self_test(folder)}")
+        print(f"self-test   {self_test(folder)}")
     return 0
 
 
@@ -231,7 +164,7 @@ def _show_folder(folder: Path, faults: list[str]) -> None:
     if manifest is not None:
         word = "converted" if manifest.revision.startswith("converted") else "pulled   "
         print(f"{word}   {manifest.repo} at {manifest.commit}, {manifest.pulled_at}")
-    print(f"size        {_megabytes(sum(p.stat().st_size for p in files))} in {len(files)} files")
+    print(f"size        {megabytes(sum(p.stat().st_size for p in files))} in {len(files)} files")
     for path in files:
         print(f"            {path.stat().st_size:>13,}  {path.name}")
 
@@ -259,33 +192,4 @@ def _show_layout(layout: Layout) -> None:
     )
 
 
-def _self_test(folder: Path) -> str:
-    from edge.vlm.engine import open_engine
-    from edge.vlm.settings import EngineSettings
-
-    begun_s = time.monotonic()
-    with open_engine(EngineSettings(model_dir=folder)) as engine:
-        loaded_s = time.monotonic()
-        agreement = engine.self_test()
-    return (
-        f"passed: agreement {agreement:.3f} (1 is perfect),"
-        f" loaded in {loaded_s - begun_s:.1f} s, tested in {time.monotonic() - loaded_s:.1f} s"
-    )
-
-
-def _warnings(folder: Path) -> list[str]:
-    from edge.hub.recipe import (
-        LANGUAGE,
-        MERGER,
-        read_weights,
-        recipe_warnings,
-    )
-
-    return recipe_warnings(read_weights(folder, LANGUAGE), read_weights(folder, MERGER))
-
-
-def _megabytes(size_bytes: int) -> str:
-    return f"{size_bytes / 1e6:,.1f} MB"
-
-
-_COMMANDS = {"pull": _pull, "info": _info, "convert": _convert}
+_COMMANDS = {"pull": _pull, "info": _info, "convert": run_convert}

@@ -50,8 +50,8 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     """Look at a checkpoint. Raises ModelMissing or ModelInvalid saying what is wrong with it."""
     if not folder.is_dir():
         raise ModelMissing(
-            f"{folder}: no such folder. Converting needs a local copy of the checkpoint; fetch one"
-            f" with `hf download OWNER/NAME --local-dir FOLDER`"
+            f"{folder}: no such folder. Name the folder of a checkpoint, or one on a hub as"
+            f" OWNER/NAME, such as Qwen/Qwen3-VL-2B-Instruct"
         )
     config_file = folder / "config.json"
     config = _read_json(config_file)

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -47,6 +50,42 @@ OPTIONAL = (
     "vocab.json",
 )
 ALLOWED = frozenset((*REQUIRED, *OPTIONAL))  # nothing else is ever fetched or written
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a folder that is fetched holds: `words` for people, the files it must and may have, and
+    where their names differ from one to the next, a pattern of them, of which there must be one.
+    """
+
+    words: str
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+    weights: re.Pattern[str] | None = None
+
+    def has(self, name: str) -> bool:
+        """Whether a file of that name belongs into it."""
+        return name in self.required or name in self.optional or self._is_weights(name)
+
+    def missing(self, names: Iterable[str]) -> list[str]:
+        """What is not among `names` and must be."""
+        found = set(names)
+        missing = sorted(set(self.required) - found)
+        if self.weights is not None and not any(map(self._is_weights, found)):
+            missing.append("weights (*.safetensors)")
+        return missing
+
+    def _is_weights(self, name: str) -> bool:
+        return self.weights is not None and self.weights.fullmatch(name) is not None
+
+
+MODEL = Contents("an OpenVINO Qwen3-VL", REQUIRED, OPTIONAL)
+CHECKPOINT = Contents(
+    "a Qwen3-VL checkpoint of transformers",
+    ("config.json", "preprocessor_config.json", "tokenizer.json"),
+    (*OPTIONAL, "model.safetensors.index.json"),
+    re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors", re.ASCII),
+)
 
 
 class FileRecord(BaseModel):

@@ -11,7 +11,7 @@ import requests
 from pydantic import BaseModel, ValidationError
 
 from edge.errors import ModelError, ModelInvalid
-from edge.hub.folder import ALLOWED, REQUIRED
+from edge.hub.folder import Contents
 from edge.hub.wire import Hub, answer_of, retried
 
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
@@ -77,12 +77,17 @@ def check_repo_name(repo: str) -> None:
 
 
 def list_files(
-    hub: Hub, session: requests.Session, repo: str, revision: str, note: Callable[[str], None]
+    hub: Hub,
+    session: requests.Session,
+    repo: str,
+    revision: str,
+    note: Callable[[str], None],
+    contents: Contents,
 ) -> Listing:
-    """Ask the hub for the model's commit and its files, and keep those that a model folder holds.
+    """Ask the hub for the model's commit and its files, and keep those that are wanted.
 
-    Raises ModelMissing, ModelError (see `wire.answer_of`), and ModelInvalid where the model is not
-    an OpenVINO Qwen3-VL: one of the required files is not there.
+    Raises ModelMissing, ModelError (see `wire.answer_of`), and ModelInvalid where one of the
+    required files is not there.
     """
     check_repo_name(repo)
     url = f"{hub.endpoint}/api/models/{repo}/revision/{quote(revision, safe='')}?blobs=true"
@@ -93,10 +98,11 @@ def list_files(
 
     # With nothing fetched yet a person is waiting: say soon that there is no way through.
     hasty = replace(hub, delays_s=hub.delays_s[:3])
-    return parse_listing(repo, retried(hasty, f"asking for {repo}", ask, note), hub.name)
+    answer = retried(hasty, f"asking for {repo}", ask, note)
+    return parse_listing(repo, answer, hub.name, contents)
 
 
-def parse_listing(repo: str, content: bytes, hub_name: str) -> Listing:
+def parse_listing(repo: str, content: bytes, hub_name: str, contents: Contents) -> Listing:
     """Read the hub's answer. Raises ModelError for what is not one, ModelInvalid as above."""
     try:
         answer = _Answer.model_validate_json(content)
@@ -106,11 +112,11 @@ def parse_listing(repo: str, content: bytes, hub_name: str) -> Listing:
         ) from error
     if not re.fullmatch(r"[0-9a-f]{40}", answer.sha):
         raise ModelError(f"{hub_name}: {repo} has an impossible commit id {answer.sha[:60]!r}")
-    files = [_remote_file(repo, s) for s in answer.siblings if s.rfilename in ALLOWED]
-    missing = sorted(set(REQUIRED) - {file.name for file in files})
+    files = [_remote_file(repo, s) for s in answer.siblings if contents.has(s.rfilename)]
+    missing = contents.missing(file.name for file in files)
     if missing:
         raise ModelInvalid(
-            f"{repo} is not an OpenVINO Qwen3-VL: it has no {', '.join(missing[:3])}"
+            f"{repo} is not {contents.words}: it has no {', '.join(missing[:3])}"
             + (f" (and {len(missing) - 3} more files)" if len(missing) > 3 else "")
         )
     return Listing(repo, answer.sha, tuple(sorted(files, key=lambda f: (f.size_bytes, f.name))))

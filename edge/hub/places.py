@@ -58,7 +58,7 @@ def locate_model(name_or_path: str | Path) -> Path:
     if name == DEMO_MODEL:
         return DEMO_DIR
     path = Path(name).expanduser()
-    if not _is_path(name):
+    if not is_path(name):
         path = next((d / name for d in search_dirs() if (d / name).is_dir()), path)
     if not path.is_dir():
         raise ModelMissing(_missing_text(name))
@@ -71,12 +71,13 @@ def _user_dir() -> Path:
     return base / "edge" / "models"
 
 
-def _is_path(name: str) -> bool:
+def is_path(name: str) -> bool:
+    """Whether a name can only be that of a folder."""
     return name.startswith(("/", ".", "~"))
 
 
 def _missing_text(name: str) -> str:
-    if _is_path(name) or name.count("/") != 1:
+    if is_path(name) or name.count("/") != 1:
         return (
             f"no model in {name}: there is no such folder. Fetch one with"
             f" `edge model pull --dest {name}`, or name the bundled small one, `{DEMO_MODEL}`"

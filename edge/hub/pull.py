@@ -24,7 +24,9 @@ import requests
 from edge.errors import ModelError, ModelInvalid
 from edge.hub.folder import (
     MANIFEST,
+    MODEL,
     PARTIAL_DIR,
+    Contents,
     FileRecord,
     Manifest,
     faults_of,
@@ -61,7 +63,14 @@ class Pulled:
 
 
 def pull(
-    hub: Hub, repo: str, dest: Path, *, revision: str, force: bool, progress: Progress
+    hub: Hub,
+    repo: str,
+    dest: Path,
+    *,
+    revision: str,
+    force: bool,
+    progress: Progress,
+    contents: Contents = MODEL,
 ) -> Pulled:
     """Make `dest` a complete copy of `repo` at `revision`.
 
@@ -76,7 +85,7 @@ def pull(
         _refuse_foreign(dest)
         if not (dest / MANIFEST).exists():  # a complete model may be another user's; it may stay
             _require_writable(dest)
-        listing = list_files(hub, session, repo, revision, progress.note)
+        listing = list_files(hub, session, repo, revision, progress.note, contents)
         there = None if force else _same_commit(dest, listing)
         if there is not None:
             return Pulled(dest, there, already_there=True)

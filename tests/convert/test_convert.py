@@ -20,9 +20,10 @@ from edge.convert.convert import convert
 from edge.convert.journal import open_journal
 from edge.convert.source import read_checkpoint
 from edge.errors import ModelError, ModelInvalid, ModelMissing
-from edge.hub.folder import GRAPHS, faults_of, read_manifest
+from edge.hub.folder import GRAPHS, Manifest, faults_of, read_manifest
 from edge.hub.places import DEMO_DIR
 from tests.support import scripted_workshop
+from tests.support.hub_server import HubServer
 from tests.support.tiny_model import missing_parts, tiny_model
 
 WORKSHOP = (sys.executable, scripted_workshop.__file__)
@@ -270,9 +271,74 @@ def test_what_is_no_checkpoint_is_refused(checkpoint, spoil, message):
         read_checkpoint(checkpoint)
 
 
-def test_a_hub_name_needs_a_local_copy(tmp_path):
-    with pytest.raises(ModelMissing, match="hf download"):
-        read_checkpoint(tmp_path / "Qwen" / "Qwen3-VL-2B-Instruct")
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(ModelMissing, match=r"no such folder\. Name the folder .* as OWNER/NAME"):
+        read_checkpoint(tmp_path / "Qwen3-VL-2B-Instruct")
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    with HubServer() as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        monkeypatch.setenv("EDGE_MODELS", str(tmp_path / "models"))
+        monkeypatch.setattr(needs, "PACKAGES", ())
+        yield server
+
+
+@pytest.fixture
+def converted(monkeypatch):
+    """The folders that the command converts; the steps are tested apart."""
+    folders: list[tuple[Path, Path]] = []
+
+    def convert(folder: Path, dest: Path, **_: object) -> Manifest:
+        read_checkpoint(folder)
+        folders.append((folder, dest))
+        shutil.copytree(DEMO_DIR, dest)
+        return Manifest(repo="r", revision="main", commit="c", pulled_at="now", files=())
+
+    monkeypatch.setattr("edge.convert.convert.convert", convert)
+    return folders
+
+
+def test_a_checkpoint_on_a_hub_is_fetched_first(checkpoint, hub, converted, tmp_path, capsys):
+    files = {path.name: path.read_bytes() for path in checkpoint.iterdir()}
+    hub.publish("Qwen/Qwen3-VL-0B", {**files, "pytorch_model.bin": b"x", "run.py": b"import os"})
+    assert main(["model", "convert", "Qwen/Qwen3-VL-0B"]) == 0
+    folder = tmp_path / "models" / "Qwen" / "Qwen3-VL-0B-checkpoint"
+    dest = tmp_path / "models" / "Qwen3-VL-0B-int4-ov"
+    assert converted == [(folder, dest)]
+    assert {path.name for path in folder.iterdir()} == {*files, "edge_manifest.json"}
+    out, err = capsys.readouterr()
+    assert f"{dest}: complete" in out
+    assert f"the checkpoint is in {folder}" in err
+
+    shutil.rmtree(dest)
+    assert main(["model", "convert", "Qwen/Qwen3-VL-0B", "--weights", "int8"]) == 0
+    assert len(hub.gets("model.safetensors")) == 1, "it is there already"
+    assert converted[-1] == (folder, tmp_path / "models" / "Qwen3-VL-0B-int8-ov")
+
+
+@pytest.mark.parametrize(
+    ("lost", "message"),
+    [
+        ("model.safetensors", "is not a Qwen3-VL checkpoint of transformers: it has no weights"),
+        ("tokenizer.json", "of transformers: it has no tokenizer.json"),
+    ],
+)
+def test_what_is_no_checkpoint_on_a_hub(checkpoint, hub, converted, capsys, lost, message):
+    files = {path.name: path.read_bytes() for path in checkpoint.iterdir() if path.name != lost}
+    hub.publish("Qwen/Qwen3-VL-0B", files)
+    assert main(["model", "convert", "Qwen/Qwen3-VL-0B"]) != 0
+    assert message in capsys.readouterr().err
+    assert converted == []
+
+
+def test_nothing_is_fetched_that_cannot_be_converted(checkpoint, hub, monkeypatch, capsys):
+    hub.publish("Qwen/Qwen3-VL-0B", {path.name: path.read_bytes() for path in checkpoint.iterdir()})
+    monkeypatch.setattr(needs, "PACKAGES", ("no-such-package",))
+    assert main(["model", "convert", "Qwen/Qwen3-VL-0B"]) != 0
+    assert "converting needs no-such-package" in capsys.readouterr().err
+    assert hub.requests == []
 
 
 def test_a_long_step_tells_that_it_is_at_work(checkpoint, calls, tmp_path, monkeypatch):
