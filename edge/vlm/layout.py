@@ -7,16 +7,14 @@ not fit together is named here, before anything is compiled.
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from edge.errors import ModelInvalid, ModelMissing
 from edge.questions import ModelInfo
 from edge.vlm.ir_files import IR_FILES, LANGUAGE_IR, PULL, PULL_AGAIN, check_ir, read_precision
+from edge.vlm.json_values import JsonValues, load_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,40 +94,6 @@ class Layout:
         return self.model_dir / name
 
 
-class _Reader:
-    """Reads named values out of one JSON object, and complains with the file's name."""
-
-    def __init__(self, file: Path, values: Mapping[str, Any], where: str = "") -> None:
-        self.file, self.values, self.where = file, values, where
-
-    def part(self, key: str) -> _Reader:
-        value = self.values.get(key)
-        if not isinstance(value, dict):
-            raise self.fault(key, value, "an object")
-        return _Reader(self.file, value, f"{self.where}{key}.")
-
-    def whole(self, key: str, default: int | None = None, lowest: int = 1) -> int:
-        value = self.values.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
-            raise self.fault(key, value, f"a whole number of at least {lowest}")
-        return value
-
-    def numbers(self, key: str, count: int | None = None) -> tuple[float, ...]:
-        value = self.values.get(key)
-        if (
-            not isinstance(value, list)
-            or (count is not None and len(value) != count)
-            or any(isinstance(v, bool) or not isinstance(v, int | float) for v in value)
-        ):
-            raise self.fault(key, value, f"a list of {count or 'some'} numbers")
-        return tuple(value)
-
-    def fault(self, key: str, found: object, expected: str) -> ModelInvalid:
-        return ModelInvalid(
-            f"{self.file}: {self.where}{key} is {json.dumps(found)[:80]}; expected {expected}"
-        )
-
-
 def load_layout(model_dir: Path) -> Layout:
     """The layout of the model in a folder.
 
@@ -141,7 +105,7 @@ def load_layout(model_dir: Path) -> Layout:
     config_file = model_dir / "config.json"
     if not config_file.exists() and not any((model_dir / name).exists() for name in IR_FILES):
         raise ModelMissing(f"{model_dir} holds no model (neither config.json nor IRs); {PULL}")
-    config = _Reader(config_file, _load_json(config_file))
+    config = JsonValues(config_file, load_json(config_file))
     if config.values.get("model_type") != "qwen3_vl":
         raise config.fault("model_type", config.values.get("model_type"), '"qwen3_vl"')
     text, vision = _text_dims(config), _vision_dims(config)
@@ -163,21 +127,7 @@ def load_layout(model_dir: Path) -> Layout:
     )
 
 
-def _load_json(file: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelInvalid(f"{file} is missing; {PULL_AGAIN}") from None
-    except OSError as error:
-        raise ModelInvalid(f"{file} cannot be read: {error.strerror or error}") from None
-    except ValueError as error:
-        raise ModelInvalid(f"{file} is not JSON ({error}); {PULL_AGAIN}") from None
-    if not isinstance(value, dict):
-        raise ModelInvalid(f"{file} must hold a JSON object, not {type(value).__name__}")
-    return value
-
-
-def _text_dims(config: _Reader) -> TextDims:
+def _text_dims(config: JsonValues) -> TextDims:
     text = config.part("text_config")
     rope = text.part("rope_scaling" if "rope_scaling" in text.values else "rope_parameters")
     hidden, heads = text.whole("hidden_size"), text.whole("num_attention_heads")
@@ -202,7 +152,7 @@ def _text_dims(config: _Reader) -> TextDims:
     )
 
 
-def _vision_dims(config: _Reader) -> VisionDims:
+def _vision_dims(config: JsonValues) -> VisionDims:
     vision = config.part("vision_config")
     positions = vision.whole("num_position_embeddings")
     side = math.isqrt(positions)
@@ -227,7 +177,7 @@ def _vision_dims(config: _Reader) -> VisionDims:
 
 
 def _pixel_rules(file: Path, vision: VisionDims) -> PixelRules:
-    rules = _Reader(file, _load_json(file))
+    rules = JsonValues(file, load_json(file))
     for key, expected in (
         ("patch_size", vision.patch_px),
         ("merge_size", vision.merge),
@@ -237,7 +187,7 @@ def _pixel_rules(file: Path, vision: VisionDims) -> PixelRules:
             raise rules.fault(key, rules.values[key], f"{expected} as in config.json")
     # min_pixels and max_pixels, where written, win over size: so does transformers' processor.
     size = rules.values.get("size")
-    bounds = _Reader(file, size if isinstance(size, dict) else {}, "size.")
+    bounds = JsonValues(file, size if isinstance(size, dict) else {}, "size.")
     if rules.values.get("min_pixels") is not None:
         low = rules.whole("min_pixels")
     else:
@@ -258,11 +208,11 @@ def _pixel_rules(file: Path, vision: VisionDims) -> PixelRules:
     return PixelRules(min_pixels=low, max_pixels=high, rescale=float(rescale), mean=mean, std=std)
 
 
-def _special_tokens(config: _Reader, model_dir: Path) -> SpecialTokens:
+def _special_tokens(config: JsonValues, model_dir: Path) -> SpecialTokens:
     generation = model_dir / "generation_config.json"
     ends: object = None
     if generation.exists():
-        ends = _load_json(generation).get("eos_token_id")
+        ends = load_json(generation).get("eos_token_id")
     if ends is None:
         ends = config.part("text_config").values.get("eos_token_id")
     eos = [ends] if isinstance(ends, int) else ends
@@ -286,7 +236,7 @@ def _chat_template(model_dir: Path) -> str:
         return plain.read_text(encoding="utf-8")
     for name in ("chat_template.json", "tokenizer_config.json"):
         if (model_dir / name).exists():
-            template = _load_json(model_dir / name).get("chat_template")
+            template = load_json(model_dir / name).get("chat_template")
             if isinstance(template, str):
                 return template
     raise ModelInvalid(
@@ -299,7 +249,7 @@ def _info(model_dir: Path, text: TextDims, vision: VisionDims) -> ModelInfo:
     name, untrained = model_dir.resolve().name, False
     card_file = model_dir / "edge_model.json"
     if card_file.exists():
-        card = _load_json(card_file)
+        card = load_json(card_file)
         name = str(card.get("name", name))
         untrained = card.get("untrained", False) is True
     precision = read_precision(model_dir / LANGUAGE_IR)
