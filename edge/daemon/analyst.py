@@ -7,18 +7,14 @@ through the inbox. Every keyframe that comes in here ends in exactly one `end` m
 from __future__ import annotations
 
 import logging
-import math
 import time
-from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import replace
 
 from edge.conversation import Piece
 from edge.daemon.analyzer_host import AnalyzerHost
 from edge.daemon.conversations import Conversations, Order
 from edge.daemon.costs import Costs
-from edge.daemon.descriptions import description_fields
 from edge.daemon.jobs import Job, TurnJob, Urgency, urgency_of
 from edge.daemon.messages import (
     Analysed,
@@ -28,22 +24,21 @@ from edge.daemon.messages import (
     Talked,
     TurnRefused,
 )
-from edge.daemon.reporter import Reporter, timing_report, view_report
+from edge.daemon.progress import Progress, covers_from
+from edge.daemon.reporter import Reporter
 from edge.daemon.reuse import Recent
 from edge.daemon.scheduler import Outcome, Scheduler
 from edge.errors import AnalysisFailed, TooBusy
-from edge.findings import Finding, ModelReport, rfc3339
+from edge.findings import Finding
 from edge.frames import Keyframe
 from edge.questions import (
     AnalysisRequest,
     AnalysisResult,
     Answer,
     Look,
-    ModelInfo,
     Question,
-    Timing,
 )
-from edge.rules.asking import Asking, DescriptionWanted
+from edge.rules.asking import Asking
 from edge.rules.book import RuleBook, Settlement
 
 log = logging.getLogger(__name__)
@@ -55,19 +50,6 @@ DISABLED = "the camera was switched off or changed before its analysis"
 STOPPED = "the daemon was stopped before its analysis"
 
 Reply = Callable[[Answer | None, str], None]  # the answer, or None and what went wrong
-
-
-@dataclass(slots=True)
-class _Progress:
-    """What is known of the running job."""
-
-    results: list[AnalysisResult]
-    started_mono_s: float
-    settled: dict[str, object] | None = None  # fields of the finding, once the rules have judged
-    is_reused: bool = False  # the answers are those of an earlier keyframe
-    wanted: deque[DescriptionWanted] = field(default_factory=deque)  # the first is being written
-    describe_until_mono_s: float = math.inf
-    reason: str = ""  # why a description is missing
 
 
 class Analyst:
@@ -95,7 +77,7 @@ class Analyst:
         self._on_settled = on_settled
         self._clock = clock
         self._replies: dict[str, Reply] = {}
-        self._progress = _Progress([], 0.0)
+        self._progress = Progress(0.0)
 
     def is_asked_about(self, keyframe: Keyframe) -> bool:
         """Whether some rule has a question about the keyframe."""
@@ -237,7 +219,7 @@ class Analyst:
         if isinstance(job, TurnJob):
             self.conversations.submit(job, now_mono_s)
             return
-        self._progress = _Progress([], now_mono_s)
+        self._progress = Progress(now_mono_s)
         known = None if job.asking is None else self.recent.find(job)
         if job.asking is None or known is None:
             self._submit(job)
@@ -300,15 +282,8 @@ class Analyst:
     def _settle(self, job: Job, asking: Asking, result: AnalysisResult) -> None:
         """The answers are there: let the rules judge, publish, go on to the description."""
         settlement = self.rules.settle(asking, result.answers, job.id)
-        self._progress.settled = {
-            "verdicts": list(settlement.verdicts),
-            "severity": settlement.severity,
-            "views": [view_report(view) for view in result.views],
-            "model": model_report(self.host.info),
-            "covers_from": self._covers_from(job),
-            "reused": self._progress.is_reused,
-        }
-        self.reporter.update(job.id, {**self._progress.settled, **self._timing(job)})
+        changes = self._progress.settle(job, settlement, result, self.host.info)
+        self.reporter.update(job.id, changes)
         self._on_settled(settlement)
         if not settlement.describe:
             self._finish("reused" if self._progress.is_reused else "analysed")
@@ -345,45 +320,18 @@ class Analyst:
             self._end_unanalysed(job, "analysis_failed", reason)
             return
         if outcome == "analysed":
-            self.host.spent(sum(result.timing.total_ms for result in self._progress.results))
-        changes = {**(self._progress.settled or {}), **self._timing(job), "reason": reason}
-        changes |= description_fields(
-            [r.description for r in self._progress.results if r.description is not None]
-        )
-        views = dict.fromkeys(view for result in self._progress.results for view in result.views)
-        changes["views"] = [view_report(view) for view in views]
-        self.reporter.end(job.id, changes)
+            self.host.spent(self._progress.spent_ms)
+        self.reporter.end(job.id, self._progress.end(job, reason))
 
     def _reply(self, job: Job, reason: str) -> None:
         reply = self._replies.pop(job.id)
-        answers = [answer for result in self._progress.results for answer in result.answers]
-        if answers:
-            reply(answers[0], "")
+        if self._progress.answers:
+            reply(self._progress.answers[0], "")
         else:
             reply(None, reason or "the analysis gave no answer")
 
     def _end_unanalysed(self, job: Job, status: str, reason: str) -> None:
         self.reporter.end(
             job.id,
-            {"status": status, "reason": reason, "covers_from": self._covers_from(job)},
+            {"status": status, "reason": reason, "covers_from": covers_from(job)},
         )
-
-    def _covers_from(self, job: Job) -> str | None:
-        """When the merged time span began, if the job stands for more than its own keyframe."""
-        merged_s = job.offered_mono_s - job.covers_from_mono_s
-        if merged_s <= 0:
-            return None
-        began = job.keyframe.captured_at.timestamp() - merged_s
-        return rfc3339(datetime.fromtimestamp(began, job.keyframe.captured_at.tzinfo))
-
-    def _timing(self, job: Job) -> Mapping[str, object]:
-        timings: list[Timing] = [result.timing for result in self._progress.results]
-        queue_ms = (self._progress.started_mono_s - job.offered_mono_s) * 1000
-        return {"timing": timing_report(queue_ms, timings)}
-
-
-def model_report(info: ModelInfo | None) -> ModelReport | None:
-    """The model as findings name it."""
-    if info is None:
-        return None
-    return ModelReport(name=info.name, precision=info.precision, untrained=info.untrained)

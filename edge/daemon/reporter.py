@@ -16,6 +16,7 @@ from edge.findings import (
     Finding,
     FindingType,
     FrameReport,
+    ModelReport,
     TimingReport,
     TriggerReport,
     ViewReport,
@@ -24,7 +25,7 @@ from edge.findings import (
 )
 from edge.frames import Keyframe
 from edge.mqtt.publisher import Publisher
-from edge.questions import Timing, View
+from edge.questions import ModelInfo, Timing, View
 from edge.store.database import Store
 from edge.store.outbox import OutboxMessage
 
@@ -193,3 +194,10 @@ def _rounded(
 ) -> tuple[float, float, float, float]:
     x1, y1, x2, y2 = (round(value, 4) for value in box)
     return x1, y1, x2, y2
+
+
+def model_report(info: ModelInfo | None) -> ModelReport | None:
+    """The model as findings name it."""
+    if info is None:
+        return None
+    return ModelReport(name=info.name, precision=info.precision, untrained=info.untrained)

@@ -31,7 +31,7 @@ from types import FrameType
 
 from edge.config.last_good import save_last_good
 from edge.config.load import LoadedConfig, load_config
-from edge.daemon.analyst import Analyst, model_report
+from edge.daemon.analyst import Analyst
 from edge.daemon.analyzer_host import AnalyzerHost
 from edge.daemon.announcer import Announcer
 from edge.daemon.cameras import Cameras
@@ -52,7 +52,7 @@ from edge.daemon.messages import EngineReady
 from edge.daemon.notify import Notifier, watchdog_interval_s
 from edge.daemon.plans import AnalyzerPlan, TuneJob, analyzer_body, tuner_body
 from edge.daemon.present import build_present
-from edge.daemon.reporter import Reporter
+from edge.daemon.reporter import Reporter, model_report
 from edge.daemon.rule_keeper import RuleKeeper
 from edge.daemon.stats import build_stats, outbox_stats, resident_mb
 from edge.daemon.tuner import NAME as TUNER_NAME
