@@ -16,6 +16,7 @@ from urllib.parse import unquote
 from edge.config.faults import Fault, TreePath, show
 from edge.config.models import Config
 from edge.config.services import DEMO_MODEL
+from edge.questions import MAX_QUESTIONS
 from edge.redact import redact_url
 
 _LOCAL_HOSTS = {"localhost", "localhost.localdomain", "ip6-localhost"}
@@ -30,6 +31,15 @@ def rule_advice(config: Config) -> Iterator[Fault]:
     """Rules that cannot do what they seem to ask for."""
     if not config.rules:
         yield Fault("there are no rules, so no question is asked.", "Add one.", ("rules",))
+    for camera in config.cameras:
+        asking = sum(camera in config.cameras_of(rule) for rule in config.rules)
+        if asking > MAX_QUESTIONS:
+            yield Fault(
+                f"{asking} rules ask about {show(camera)}; a keyframe that more than "
+                f"{MAX_QUESTIONS} of them are due for is not analysed.",
+                "Name each rule's `cameras`, or part them by `when` and `schedule`.",
+                ("rules",),
+            )
     for name, rule in config.rules.items():
         at: TreePath = ("rules", name)
         if rule.for_s and rule.when.every_s is None and "periodic" not in rule.when.on:
