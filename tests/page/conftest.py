@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from edge.config.template import all_templates
 from edge.web.settings import Key, WebSettings
 from tests.support.page_box import SlowDoor, fill_store
 from tests.web.conftest import Running, Serve, serve
@@ -86,7 +87,7 @@ def visit(browser: Any) -> Iterator[Visits]:
 @pytest.fixture(scope="module")
 def box(serve: Serve) -> Running:
     """Loopback, no token; two cameras, findings with pictures."""
-    running = serve(door=SlowDoor())
+    running = serve(WebSettings(templates=all_templates({})), SlowDoor())
     fill_store(running.store)
     return running
 

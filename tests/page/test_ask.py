@@ -149,6 +149,41 @@ def test_json(box: Running, visit: Visits, yard: Path) -> None:
     expect(page.locator(".answer.done .json").nth(1)).to_contain_text('"n": 3')
 
 
+def test_enhanced_pictures_before_and_after(box: Running, visit: Visits, yard: Path) -> None:
+    page = visit(box, "ask")
+    upload(page, yard)
+    draw_region(page, 0.25, 0.25, 0.75, 0.75)
+    page.get_by_text("Enhance", exact=True).click()
+    page.get_by_text("Show where it looks").click()
+    ask(page, "What is here?")
+    answer = page.locator(".answer.done")
+    expect(answer).to_contain_text("brightened (0.31 → 0.55)")
+    expect(page.locator(".compare .heat")).to_be_visible()
+    answer.get_by_role("button", name="Before and after").click()
+    for side in ("before", "after"):
+        picture = page.locator(f".compare-{side}")
+        expect(picture).to_be_visible()
+        assert picture.evaluate("image => image.naturalWidth") == pytest.approx(640, abs=12)
+    page.get_by_label("Between before and after").fill("20")
+    cut = page.locator(".compare-after").evaluate("image => getComputedStyle(image).clipPath")
+    assert "20%" in cut
+    page.get_by_role("button", name="Back to the picture").click()
+    expect(page.locator(".region-box")).to_be_visible()
+
+
+def test_templates(box: Running, visit: Visits, yard: Path) -> None:
+    page = visit(box, "ask")
+    upload(page, yard)
+    page.get_by_label("Template").select_option("damage")
+    page.get_by_text("JSON", exact=True).click()
+    ask(page, "")
+    expect(page.locator(".answer.done .json")).to_be_visible()
+    expect(page.locator(".question")).to_contain_text("Damage")
+    assert box.door.turns[-1].schema is not None
+    page.get_by_role("button", name="切换到中文").click()
+    expect(page.locator("option[value=damage]")).not_to_have_text("Damage report")
+
+
 def test_answers_stream_and_can_be_cancelled(box: Running, visit: Visits, yard: Path) -> None:
     page = visit(box, "ask")
     upload(page, yard)

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 import cv2
 import numpy as np
 
-from edge.conversation import Piece, Turn, TurnResult
+from edge.conversation import Picture, Piece, Turn, TurnResult
+from edge.enhancement import EnhancedPicture, ShownPicture, Toned
 from edge.errors import SessionGone
 from edge.findings import (
     CaptureStats,
@@ -27,6 +28,7 @@ from edge.findings import (
 from edge.frames import Image
 from edge.geometry import FULL
 from edge.heatmap import AttentionMap
+from edge.pictures import encode_jpeg
 from edge.present import Present, RuleCost
 from edge.store.database import Store
 from tests.support.finding_samples import build_finding
@@ -74,6 +76,8 @@ class SlowDoor(WorkingDoor):
             while not (self.go_on.wait(0.02) or is_cancelled()):
                 pass
         result = script(turn, tell, is_cancelled)
+        if turn.enhance:
+            result = replace(result, enhanced=(_enhanced(turn),))
         if not turn.heatmap:
             return result
         cells = np.linspace(0, 1, 12 * 7, dtype=np.float32).reshape(7, 12) ** 4
@@ -82,6 +86,19 @@ class SlowDoor(WorkingDoor):
         question = result.answers[0].question_id if result.answers else ""
         seen = AttentionMap(question, box, cells / cells.sum(), 0.4)
         return replace(result, attention=(seen,))
+
+
+def _enhanced(turn: Turn) -> EnhancedPicture:
+    """The turn's picture made brighter."""
+    picture = turn.messages[-1].parts[0]
+    assert isinstance(picture, Picture)
+    image = picture.image
+    if picture.region is not None:
+        x1, y1, x2, y2 = picture.region.to_px(image.shape[1], image.shape[0])
+        image = image[y1:y2, x1:x2]
+    brighter = np.clip(image.astype(np.int16) + 60, 0, 255).astype(np.uint8)
+    shown = ShownPicture(encode_jpeg(brighter, 85), image.shape[1], image.shape[0])
+    return EnhancedPicture(0, (Toned("brighten", 0.31, 0.55),), (shown,))
 
 
 def draw_yard(seed: int = 1) -> Image:

@@ -103,18 +103,18 @@ export class Conversation extends EventTarget {
       if (kind === "piece") {
         turn.text += data.text;
         this.#tell(turn);
-      } else if (kind === "answer") return this.#answered(turn, data);
+      } else if (kind === "answer") return void (await this.#answered(turn, data));
       else if (kind === "error") throw new Error(data.error.what);
     }
     throw new Error(say("error.offline"));
   }
 
-  #answered(turn, reply) {
-    turn.reply = reply;
+  async #answered(turn, reply) {
+    const enhanced = await keptOf(reply.enhanced_pictures ?? []);
+    turn.reply = { ...reply, enhanced_pictures: enhanced };
     if (!this.turns.includes(turn)) return; // restarted meanwhile
     this.session = reply.session;
     this.#pictures.sent(turn.sent);
-    const enhanced = reply.enhanced_pictures ?? [];
     for (const [n, { picture }] of turn.sent.entries()) {
       const of = enhanced.filter((one) => one.picture === n);
       this.#shown.push({ picture, url: of.find((one) => !one.detail)?.url ?? null });
@@ -133,4 +133,14 @@ export class Conversation extends EventTarget {
   #tell(turn) {
     this.dispatchEvent(new CustomEvent("turn", { detail: turn }));
   }
+}
+
+/** The enhanced pictures, fetched: the box forgets them soon. */
+async function keptOf(pictures) {
+  const kept = pictures.map(async (one) => {
+    const response = await call(one.url);
+    return { ...one, url: URL.createObjectURL(await response.blob()) };
+  });
+  const fetched = await Promise.allSettled(kept);
+  return fetched.map(({ value }, n) => value ?? pictures[n]);
 }

@@ -5,6 +5,7 @@ import { button, freshId, make } from "./dom.js";
 import { HeatLayer } from "./heat.js";
 import { icon } from "./icons.js";
 import { emptiness } from "./notices.js";
+import { fitSheet } from "./picture.js";
 import { RegionLayer, regionWords } from "./region.js";
 import { say } from "./words.js";
 
@@ -135,6 +136,7 @@ export class Stage {
     if (!picture) return;
     picture.width = this.image.naturalWidth;
     picture.height = this.image.naturalHeight;
+    fitSheet(this.image);
   }
 
   /** The browser cannot show it; the box may still be able to, and says so if not. */

@@ -2,6 +2,7 @@
 
 import { freshId, make } from "./dom.js";
 import { HeatLayer } from "./heat.js";
+import { fitSheet } from "./picture.js";
 
 /** The element for the stage; hidden until it has something to show. */
 export class Compare {
@@ -13,6 +14,7 @@ export class Compare {
     const id = freshId("compare");
     this.slider = make("input", { id, type: "range", min: 0, max: 100, value: 50, tLabel: "enhance.slider" });
     this.slider.addEventListener("input", () => this.#cut());
+    this.after.addEventListener("load", () => fitSheet(this.after));
     this.sheet = make("div", { class: "compare-sheet" }, this.before, this.after, this.#heat.element);
     this.scale = make("div", { class: "compare-scale" }, make("span", { t: "enhance.before" }), this.slider, make("span", { t: "enhance.after" }));
     this.element = make("div", { class: "compare", hidden: true }, this.sheet, this.scale);

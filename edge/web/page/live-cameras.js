@@ -74,7 +74,7 @@ class Card {
     this.moving.hidden = !camera.moving;
     const facts = [say("camera.fps", { fps: decimal(fps) })];
     if (capture) {
-      facts.push(`${capture.width}×${capture.height}`, capture.codec);
+      facts.push(`${capture.width}×${capture.height}`, capture.codec === "none" ? "" : capture.codec);
       if (capture.gop_s) facts.push(say("camera.gop", { s: decimal(capture.gop_s) }));
       facts.push(say(`decode.${capture.decode}`));
     }

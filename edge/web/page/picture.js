@@ -48,6 +48,11 @@ export class Frame {
   }
 }
 
+/** Let the sheet around a picture that has been loaded take its shape. */
+export function fitSheet(image) {
+  image.parentElement.style.setProperty("--ratio", image.naturalWidth / image.naturalHeight);
+}
+
 function outline([x1, y1, x2, y2], kind) {
   const place = { x: x1, y: y1, width: x2 - x1, height: y2 - y1 };
   return makeSvg("rect", { class: kind, "vector-effect": "non-scaling-stroke", ...place });

@@ -4,6 +4,7 @@ import { button, make } from "./dom.js";
 import { HeatLayer } from "./heat.js";
 import { icon } from "./icons.js";
 import { copy, notify } from "./notices.js";
+import { fitSheet } from "./picture.js";
 import { ShapeLayer } from "./shapes.js";
 import { cameraYaml } from "./tune-yaml.js";
 
@@ -19,6 +20,7 @@ export class ShapeEditor extends EventTarget {
   constructor() {
     super();
     this.image = make("img", { class: "stage-image", alt: "" });
+    this.image.addEventListener("load", () => fitSheet(this.image));
     this.#heat.strength = 0.75;
     const sheet = make("div", { class: "stage-sheet" }, this.image, this.#heat.element, this.#layer.element);
     this.hint = make("p", { class: "soft small", role: "status", t: "shapes.hint" });
