@@ -109,7 +109,8 @@ def run_clip(outcome: Outcome, *, judge: Judge | None, keep: Keep, listener: Lis
         if keep.trace:
             outcome.scene = small_jpeg(frame.image(), SCENE_WIDTH_PX)
 
-    replay = Replay(outcome.plan, outcome.recording, note_first)
+    has_pictures = judge is not None or keep.num_pictures > 0
+    replay = Replay(outcome.plan, outcome.recording, note_first, with_pictures=has_pictures)
     for keyframe in replay.keyframes():
         shown = shown_of(keyframe, with_picture=len(outcome.keyframes) < keep.num_pictures)
         listener.takes(outcome, shown)

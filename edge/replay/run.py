@@ -9,13 +9,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from edge.capture.settings import Decode, SourceSettings
 from edge.capture.source import open_source
 from edge.errors import ConfigError, Problem, SourceEnded
-from edge.frames import Frame, Keyframe
+from edge.frames import Frame, Image, Keyframe
 from edge.sampler.attention import Attention
 from edge.sampler.settings import SamplerSettings
 from edge.sampler.trace import Observer
@@ -77,7 +80,8 @@ class Replay:
 
     `length_s` is the time from the beginning to the last picture looked at; `start_s` what the clip
     itself calls its beginning; `cpu_s` user and system time of decoding and sampling;
-    `left_out_frac` the share of the pictures that were not decoded.
+    `left_out_frac` the share of the pictures that were not decoded. Without pictures the keyframes'
+    colours, a few milliseconds each, are not converted: they are black.
     """
 
     def __init__(
@@ -85,8 +89,11 @@ class Replay:
         plan: ReplayPlan,
         observer: Observer | None = None,
         on_first: Callable[[Frame], None] | None = None,
+        *,
+        with_pictures: bool = True,
     ) -> None:
         self.plan = plan
+        self._with_pictures = with_pictures
         self.length_s = self.start_s = self.cpu_s = self.left_out_frac = 0.0
         self._attention = Attention(plan.sampler, observer)
         self._on_first = on_first
@@ -104,6 +111,8 @@ class Replay:
                         self._on_first(frame)
                         self._on_first = None
                     self.length_s = frame.pts_s
+                    if not self._with_pictures:
+                        frame = replace(frame, read_image=partial(_no_picture, frame))  # noqa: PLW2901
                     if chosen := sampler.step(frame):
                         self.cpu_s += time.process_time() - started_s
                         yield from chosen
@@ -114,3 +123,9 @@ class Replay:
             count = source.facts.counters
             self.left_out_frac = count.left_out / max(1, count.seen)
         yield from chosen
+
+
+def _no_picture(frame: Frame) -> Image:
+    """(H, W, 3) uint8, all black, in the memory of one pixel."""
+    black: Image = np.broadcast_to(np.zeros(3, np.uint8), (frame.height_px, frame.width_px, 3))
+    return black

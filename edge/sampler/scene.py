@@ -27,6 +27,7 @@ _SETTLED = 0.3  # the next picture of the new scene is at least this like its fi
 _MUCH_THE_SAME = 3.0  # grey levels on average
 _STEADY_S = 1.0
 _SAME_SCENE = 0.3  # unlikeness up to which a picture is taken for the scene's
+_NEARER = 0.15  # by which a scene that never settles must be unlike the old one, not itself
 _MAX_WAIT = 4  # pictures; a new scene full of motion never settles
 
 
@@ -128,7 +129,14 @@ class SceneDetector:
             self._last = view
             return None
         self._num_waited += 1
-        if unlikeness(view, cut.view) >= _SETTLED and self._num_waited < _MAX_WAIT:
+        to_new = unlikeness(view, cut.view)
+        if to_new >= _SETTLED and self._num_waited < _MAX_WAIT:
+            return None
+        if to_new >= _SETTLED and to_new > score_to_old - _NEARER:
+            # Pictures that have no more in common with each other than with the old scene: noise.
+            self._pending = None
+            self._last = view
+            self._scores.append(score_to_old)
             return None
         self._pending = None
         self._last = self._scene = self._steady = view

@@ -41,6 +41,7 @@ class TamperDetector:
     def __init__(self) -> None:
         self.state = ""
         self._usual: View | None = None
+        self._looked_at: View | None = None
         self._longest_same_s = 0.0
         self.rebaseline()
 
@@ -73,6 +74,7 @@ class TamperDetector:
         kind = "frozen" if is_same else self._kind(frame.luma, view)
         if kind != self._suspect:
             self._suspect, self._suspect_since_s = kind, now_s
+        self._looked_at = view
         lasted_s = now_s - self._suspect_since_s
         if not kind and not is_moving:
             self._learn(view)
@@ -114,8 +116,15 @@ class TamperDetector:
             return "defocused" if is_blurred else ""  # fog takes contrast, not detail alone
         agreement = edge_agreement(view, usual)
         if agreement < _UNKNOWN_VIEW or (agreement < KEPT_EDGES and is_shifted(usual, view)):
-            return "moved"
+            return "moved" if self._stands(view) else ""
         return ""
+
+    def _stands(self, view: View) -> bool:
+        """Whether the view is the one of the last look; between edges of noise none agree."""
+        last = self._looked_at
+        if last is None or last.shape != view.shape:
+            return False
+        return edge_agreement(view, last) > KEPT_EDGES
 
     def _is_frozen(self, luma: Luma, now_s: float) -> bool:
         last, self._last_luma = self._last_luma, luma
