@@ -135,16 +135,19 @@ def _progress(text: str) -> None:
 
 
 def _print(report: TuneReport) -> None:
+    from edge.replay.plot import count
+
     source, cost = report.source, report.cost
     print(
         f"{source.name}: {source.seconds:.0f} s, {source.width_px}x{source.height_px}, "
-        f"sensitivity {report.settings.sensitivity:g}, {len(report.settings.mask)} masks: "
-        f"{len(report.keyframes)} keyframes, {cost.keyframes_per_hour:.0f} an hour"
+        f"sensitivity {report.settings.sensitivity:g}, {count(len(report.settings.mask), 'mask')}: "
+        f"{count(len(report.keyframes), 'keyframe')}, {cost.keyframes_per_hour:.0f} an hour"
     )
     for sentence in report.advice:
         print(sentence)
     for number, one in enumerate(report.suggestions, 1):
-        print(f"\n{number}. {one.title}: {one.calls_before} calls before, {one.calls_after} after")
+        calls = f"{count(one.calls_before, 'call')} before, {one.calls_after} after"
+        print(f"\n{number}. {one.title}: {calls}")
         print(f"   {one.why}")
         for word, events in (("loses", one.lost), ("wins", one.won)):
             for event in events:

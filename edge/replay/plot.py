@@ -179,6 +179,11 @@ def clock(t_s: float, step_s: float = 1.0) -> str:
     return f"{hours}:{minutes:02d}:{text}" if hours else f"{minutes}:{text}"
 
 
+def count(number: int, word: str) -> str:
+    """`1 mask`, `2 masks`."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
 def nice_top(value: float) -> float:
     """The next round number: 1, 2, 2.5 or 5 times a power of ten."""
     power = 10.0 ** math.floor(math.log10(value))

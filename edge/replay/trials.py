@@ -23,6 +23,7 @@ from edge.replay.masks import (
     covering_polygons,
     restless_cells,
 )
+from edge.replay.plot import count
 from edge.sampler.attention import Attention
 from edge.sampler.settings import SamplerSettings
 from edge.sampler.trace import Observer
@@ -85,6 +86,14 @@ def look(
     return taken + sampler.flush()
 
 
+def is_worth(base: Trial, idea: Idea) -> bool:
+    """Whether it saves enough, and not by hiding where something passed."""
+    saved = len(base.calls) - len(idea.trial.calls)
+    if saved < max(1, _WORTH * len(base.calls)):
+        return False
+    return not idea.mask or len(idea.passing_lost) <= saved / 2
+
+
 class Trials:
     """Looks at one stretch again and again. Of the first look, `changed` and `restless` are
     (steps, rows, columns) bool, `steps_s` is when each step was.
@@ -120,12 +129,15 @@ class Trials:
 
     def run(self, settings: SamplerSettings) -> Trial:
         """Look at the stretch with other settings."""
-        self._progress(f"trying sensitivity {settings.sensitivity:.2g}, {len(settings.mask)} masks")
+        self._progress(
+            f"trying sensitivity {settings.sensitivity:g}, {count(len(settings.mask), 'mask')}"
+        )
         taken = look(self._stretch.frames, replace(settings, periodic_s=None))
+        taken.sort(key=lambda keyframe: keyframe.pts_s)  # a rest is told before what it ends
         calls = tuple(
             Call(one.pts_s, self._is_restless(one)) for one in taken if self._is_quiet(one.pts_s)
         )
-        times = tuple(sorted(one.pts_s for one in taken))
+        times = tuple(one.pts_s for one in taken)
         shown: frozenset[Event] = frozenset()
         if self._truth is not None:
             shown = frozenset(
@@ -149,7 +161,7 @@ class Trials:
                 found += [self._idea(one, self.polygons) for one in self._less_sensitive(masked)]
         found += [self._idea(one, ()) for one in self._less_sensitive(self.base)]
         return sorted(
-            (idea for idea in found if self._helps(idea)),
+            (idea for idea in found if is_worth(self.base, idea)),
             key=lambda i: (len(i.lost) + len(i.passing_lost), len(i.trial.calls), bool(i.mask)),
         )
 
@@ -164,10 +176,6 @@ class Trials:
             won=by_time(trial.shown - self.base.shown),
             passing_lost=self.base.passing_lost(trial) if self.polygons else (),
         )
-
-    def _helps(self, idea: Idea) -> bool:
-        before, after = len(self.base.calls), len(idea.trial.calls)
-        return before - after >= max(1, _WORTH * before)
 
     def _less_sensitive(self, start: Trial) -> list[Trial]:
         """The least change that saves nearly all that a lower sensitivity can; or none."""
@@ -193,7 +201,8 @@ class Trials:
             silent.append(trial)
         if len(silent) < 3:
             return []
-        return [self._idea(silent[-2], ())]
+        idea = self._idea(silent[-2], ())
+        return [idea] if idea.won or not self.has_labels else []
 
     def _is_quiet(self, t_s: float) -> bool:
         truth = self._truth

@@ -10,7 +10,7 @@ from edge.geometry import Box, Polygon
 from edge.replay.cost import ASSUMED_CALL_S
 from edge.replay.masks import MAX_MASKED, covered_frac
 from edge.replay.outcome import Shown
-from edge.replay.plot import clock
+from edge.replay.plot import clock, count
 from edge.replay.record import WHY, Recording
 from edge.replay.stretch import Stretch
 from edge.replay.trials import Idea, Trials
@@ -107,7 +107,7 @@ def tell_advice(
         told.append("Not one call in this stretch: there is nothing to save.")
     else:
         per_hour = 3600 * len(calls) / max(stretch.length_s, 0.1)
-        number = "1 call" if len(calls) == 1 else f"{len(calls)} calls"
+        number = count(len(calls), "call")
         told.append(f"{number} in {stretch.length_s:.0f} s, {per_hour:.0f} an hour at this rate.")
         if not trials.has_labels:
             told.append(
@@ -172,7 +172,7 @@ def _title(sensitivity: float | None, before: float, *, masks: bool) -> str:
 def _why(idea: Idea, before: SamplerSettings) -> str:
     parts = []
     if idea.mask:
-        areas = "1 area" if len(idea.mask) == 1 else f"{len(idea.mask)} areas"
+        areas = count(len(idea.mask), "area")
         parts.append(
             f"{areas}, {100 * covered_frac(idea.mask):.0f} % of the picture, moved again and again "
             "over the whole stretch; nothing is seen there any more."
@@ -187,9 +187,9 @@ def _why(idea: Idea, before: SamplerSettings) -> str:
             f"Also gone: calls at {_times(idea.passing_lost)}, by what did not only move by itself."
         )
     if idea.lost:
-        parts.append(f"Costs {len(idea.lost)} labelled {_plural('event', len(idea.lost))}.")
+        parts.append(f"Costs {count(len(idea.lost), 'labelled event')}.")
     if idea.won:
-        parts.append(f"Wins {len(idea.won)} labelled {_plural('event', len(idea.won))}.")
+        parts.append(f"Wins {count(len(idea.won), 'labelled event')}.")
     return " ".join(parts)
 
 
@@ -201,10 +201,6 @@ def _event(event: Event) -> str:
 def _times(times: Sequence[float]) -> str:
     listed = ", ".join(clock(t, 0.1) for t in times[:_NUM_TIMES])
     return listed + (" ..." if len(times) > _NUM_TIMES else "")
-
-
-def _plural(word: str, number: int) -> str:
-    return word if number == 1 else f"{word}s"
 
 
 def _series(recording: Recording) -> TuneSeries:

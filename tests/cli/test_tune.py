@@ -73,7 +73,7 @@ def test_people_read_what_to_paste(capsys: pytest.CaptureFixture[str], clip: Pat
     status, out, err = run(capsys, "tune", clip, "--seconds", "8")
     assert status == 0
     assert out.startswith("windy.mp4: 8 s, 320x180, sensitivity 0.5, 0 masks:")
-    assert "calls before" in out
+    assert " before, " in out
     assert "   cameras:\n     CAMERA:\n" in out
     assert "trying sensitivity" in err
 

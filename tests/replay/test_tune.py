@@ -22,7 +22,7 @@ from edge.replay.masks import (
     restless_cells,
 )
 from edge.replay.stretch import Stretch, load_stretch
-from edge.replay.trials import look
+from edge.replay.trials import Call, Idea, Trial, is_worth, look
 from edge.replay.truth import Event, Truth
 from edge.replay.tune import TunePlan, tune_stretch
 from edge.replay.tune_report import build_yaml
@@ -155,6 +155,40 @@ def test_a_silent_stretch_may_do_with_more_sensitivity() -> None:
     assert one.changes.sensitivity is not None
     assert one.changes.sensitivity > 0.3
     assert one.calls_after == 0
+
+
+def test_more_sensitivity_must_win_something_where_that_is_known() -> None:
+    empty = Truth("t.json", "", (), quiet=((0.0, 20.0),))
+    assert tuned(stretch_of(length_s=12), empty, sensitivity=0.3).suggestions == []
+
+
+def trial(*calls: Call) -> Trial:
+    return Trial(SETTINGS, calls, tuple(call.t_s for call in calls), frozenset())
+
+
+LEAVES = tuple(Call(10.0 * n, is_restless=True) for n in range(1, 7))
+PASSED = tuple(Call(10.0 * n + 5, is_restless=False) for n in range(1, 7))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "mask", "expected"),
+    [
+        pytest.param(LEAVES, (), True, True, id="a mask saves all"),
+        pytest.param(LEAVES, LEAVES[:5], True, False, id="a mask saves little"),
+        pytest.param(LEAVES + PASSED[:3], PASSED[:1], True, True, id="and few others"),
+        pytest.param(LEAVES[:2] + PASSED, (), True, False, id="a mask hides who passes"),
+        pytest.param(PASSED, PASSED[:1], False, True, id="sensitivity, in a quiet stretch"),
+        pytest.param(LEAVES[:1], (), True, True, id="the only call"),
+        pytest.param(LEAVES, LEAVES + PASSED, False, False, id="more calls"),
+    ],
+)
+def test_what_is_worth_suggesting(
+    before: tuple[Call, ...], after: tuple[Call, ...], mask: bool, expected: bool
+) -> None:
+    base, tried = trial(*before), trial(*after)
+    area = Polygon(((0.0, 0.0), (0.1, 0.0), (0.1, 0.1)))
+    idea = Idea(tried, (area,) if mask else (), (), (), base.passing_lost(tried))
+    assert is_worth(base, idea) == expected
 
 
 def test_a_picture_that_moves_everywhere_is_not_masked() -> None:
