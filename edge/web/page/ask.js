@@ -42,7 +42,6 @@ export function buildAsk(me, isShown) {
   return {
     element,
     shown,
-    stop: () => conversation.cancelAll(),
     take: (picture) => {
       conversation.restart();
       pictures.replace([picture]);

@@ -28,7 +28,10 @@ export class Box extends EventTarget {
       this.#emit("line", true);
       if (again) this.#catchUp();
     });
-    on("down", () => this.#emit("line", false));
+    on("down", () => {
+      this.#emit("line", false);
+      get("/api/v1/me").catch(() => {}); // an expired login is noticed, an absent box is told already
+    });
     on("finding", (finding) => this.take(finding));
     on("snapshot", ({ id }) => this.#hasPicture(id));
     on("rule", (attributes) => this.#ruleMoved(attributes));
@@ -41,10 +44,6 @@ export class Box extends EventTarget {
   async start() {
     await Promise.all([this.loadCameras(), this.loadRules(), this.loadStats()]);
     this.#feed.start();
-  }
-
-  stop() {
-    this.#feed.stop();
   }
 
   async loadCameras() {

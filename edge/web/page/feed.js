@@ -17,6 +17,7 @@ export class Feed extends EventTarget {
   #retry = 0;
   #silence = 0;
   #hidden = 0;
+  #isResting = false; // closed because nobody looks
 
   constructor() {
     super();
@@ -29,6 +30,7 @@ export class Feed extends EventTarget {
   }
 
   stop() {
+    this.#isResting = false;
     this.#close();
     clearTimeout(this.#retry);
   }
@@ -74,11 +76,17 @@ export class Feed extends EventTarget {
   #seen() {
     clearTimeout(this.#hidden);
     if (document.hidden) {
-      this.#hidden = setTimeout(() => this.stop(), HIDDEN_S * 1000);
-    } else if (this.#wasOpen && this.#source === null) {
+      this.#hidden = setTimeout(() => this.#rest(), HIDDEN_S * 1000);
+    } else if (this.#isResting) {
       this.#failures = 0;
       this.start();
     }
+  }
+
+  #rest() {
+    if (!this.#wasOpen) return;
+    this.stop();
+    this.#isResting = true;
   }
 
   #emit(kind, detail) {

@@ -22,6 +22,7 @@ class Findings {
   #cards = new Map();
   #dialog;
   #cursor = "";
+  #limit = MAX_SHOWN;
   #looking = null; // the search that runs
   #missed = new Set(); // came while a text was searched for
 
@@ -94,6 +95,7 @@ class Findings {
     this.#looking?.abort();
     this.#looking = new AbortController();
     this.#missed.clear();
+    this.#limit = MAX_SHOWN;
     this.newer.hidden = true;
     this.list.setAttribute("aria-busy", "true");
     try {
@@ -110,12 +112,15 @@ class Findings {
 
   async #loadMore() {
     this.more.disabled = true;
+    this.#limit += PAGE;
+    this.list.setAttribute("aria-busy", "true"); // what is loaded has not just come
     try {
       this.#append(await get("/api/v1/findings", { ...this.#query(), limit: PAGE, cursor: this.#cursor }));
     } catch (error) {
       this.state.replaceChildren(failure(error));
     } finally {
       this.more.disabled = false;
+      this.list.setAttribute("aria-busy", "false");
     }
   }
 
@@ -149,7 +154,7 @@ class Findings {
       return;
     }
     this.#put(finding, "begin");
-    while (this.#cards.size > MAX_SHOWN) {
+    while (this.#cards.size > this.#limit) {
       const oldest = this.list.lastElementChild;
       this.#cards.delete(oldest.dataset.id);
       oldest.remove();

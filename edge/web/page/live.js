@@ -34,5 +34,5 @@ export function buildLive(me, go) {
     }
   }
 
-  return { element, start, stop: () => box.stop() };
+  return { element, start };
 }

@@ -14,10 +14,9 @@ import { buildTune } from "./tune.js";
 import { applyLanguage, currentLanguage, setLanguage } from "./words.js";
 
 const app = document.getElementById("app");
-let views = [];
+let isOpen = false;
 
 async function begin() {
-  end();
   let me;
   try {
     me = await get("/api/v1/me");
@@ -28,14 +27,13 @@ async function begin() {
   showViews(me);
 }
 
-function end() {
-  for (const view of views) view.stop?.();
-  views = [];
+function showLogin() {
+  showFrame([buildLogin(again)], null);
 }
 
-function showLogin() {
-  end();
-  showFrame([buildLogin(begin)], null);
+/** Load the page anew: nothing of what another visitor saw is left. */
+function again() {
+  location.reload();
 }
 
 function showViews(me) {
@@ -44,7 +42,7 @@ function showViews(me) {
   const ask = buildAsk(me, () => tabs.current() === "ask");
   const live = buildLive(me, go);
   const tune = buildTune(me);
-  views = [live, ask, tune];
+  isOpen = true;
   tabs.panels.live.append(live.element);
   tabs.panels.ask.append(ask.element);
   tabs.panels.tune.append(tune.element);
@@ -74,13 +72,13 @@ function languageSwitch() {
 function exit(me) {
   const leave = async () => {
     await send("POST", "/api/v1/logout");
-    begin();
+    again();
   };
   return button({ class: "plain", tLabel: "logout", tTitle: "logout.as", tp: { name: me.name, role: me.role }, on: { click: leave } }, icon("exit"));
 }
 
 document.addEventListener("edge:login-needed", () => {
-  if (views.length) showLogin();
+  if (isOpen) again(); // the login has expired
 });
 startTheme();
 startClock();

@@ -34,5 +34,5 @@ export function buildTune(me) {
     }
   }
 
-  return { element, shown, stop: () => run.cancel() };
+  return { element, shown };
 }
