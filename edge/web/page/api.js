@@ -44,12 +44,23 @@ async function errorOf(response) {
   return error;
 }
 
+const PATIENCE = 2; // times that a box too busy to answer a GET is asked again, when it says
+const LONGEST_WAIT_S = 10;
+
 /** GET a JSON document; `query` without what is empty. */
 export async function get(path, query = {}, { signal } = {}) {
   const given = Object.entries(query).filter(([, value]) => value !== "" && value !== null && value !== undefined);
   const search = new URLSearchParams(given).toString();
-  const response = await call(search ? `${path}?${search}` : path, { signal });
-  return response.json();
+  const wanted = search ? `${path}?${search}` : path;
+  for (let again = 0; ; again++) {
+    try {
+      return await (await call(wanted, { signal })).json();
+    } catch (error) {
+      const isBusy = error.status === 429 && error.retryAfterS > 0 && error.retryAfterS <= LONGEST_WAIT_S;
+      if (!isBusy || again === PATIENCE) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 1000 * error.retryAfterS));
+    }
+  }
 }
 
 /** Send JSON; the reply's document, null where there is none. */
