@@ -95,6 +95,8 @@ class TuneKeyframe(_Part):
     started: float
     detail: str
     sharpness: float
+    quality: float
+    """0 to 1: large, sharp, not cut off, unlike the last ones."""
     picture: str | None
     """A small JPEG as a data URL; null after the first 60."""
 
@@ -195,6 +197,7 @@ _EXAMPLE: dict[str, Any] = {
             "started": 0.2,
             "detail": "",
             "sharpness": 210.3,
+            "quality": 0.7,
             "picture": "data:image/jpeg;base64,/9j/4AAQ...",
         }
     ],

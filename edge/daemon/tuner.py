@@ -10,6 +10,7 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -143,14 +144,19 @@ class Tuner:
         """The process is not waited for, and what it may have written is not kept."""
         self._running = None
         running.child.kill()
-        self._path(running.order.ticket).unlink(missing_ok=True)
+        with suppress(OSError):
+            self._path(running.order.ticket).unlink()
 
     def _begin(self, order: TuneOrder, now_mono_s: float) -> None:
-        job = self._job(order, now_mono_s)
-        recording_s = job.seconds if order.request.camera else 0.0
         generation = new_generation()
+        try:
+            job = self._job(order, now_mono_s)
+            child = self._spawn(job, generation)
+        except OSError as error:  # no room for a file or a process
+            raise SourceBroken(f"it cannot be looked at now: {error.strerror}") from None
+        recording_s = job.seconds if order.request.camera else 0.0
         until_mono_s = now_mono_s + recording_s + WORK_S
-        self._running = _Running(order, self._spawn(job, generation), generation, until_mono_s)
+        self._running = _Running(order, child, generation, until_mono_s)
 
     def _job(self, order: TuneOrder, now_mono_s: float) -> TuneJob:
         request = order.request
@@ -194,7 +200,8 @@ class Tuner:
 
     def _drop_kept(self) -> None:
         if self._kept is not None:
-            self._kept.path.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._kept.path.unlink()
             self._kept = None
 
 

@@ -226,6 +226,7 @@ def _keyframe(shown: Shown) -> TuneKeyframe:
         started=round(shown.started_s, 3),
         detail=shown.detail,
         sharpness=round(shown.sharpness, 1),
+        quality=round(shown.quality, 2),
         picture=_data_url(shown.picture) if shown.picture else None,
     )
 

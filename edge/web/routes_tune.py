@@ -121,20 +121,26 @@ async def _stored(clip: UploadFile | None) -> AsyncIterator[Path | None]:
     if clip is None:
         yield None
         return
-    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="edge-clip-"))
     try:
-        path = folder / "clip"
-        await asyncio.to_thread(_copy, clip, path)
-        yield path
+        path = await asyncio.to_thread(_store, clip)
     except OSError as error:
         raise Refusal(503, f"the clip cannot be stored: {error.strerror}", "clip") from None
+    try:
+        yield path
     finally:
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        await asyncio.to_thread(shutil.rmtree, path.parent, ignore_errors=True)
 
 
-def _copy(clip: UploadFile, path: Path) -> None:
-    with path.open("wb") as file:
-        shutil.copyfileobj(clip.file, file)
+def _store(clip: UploadFile) -> Path:
+    """In a folder of its own, which only we can read; raises OSError."""
+    folder = Path(tempfile.mkdtemp(prefix="edge-clip-"))
+    try:
+        with (folder / "clip").open("wb") as file:
+            shutil.copyfileobj(clip.file, file)
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return folder / "clip"
 
 
 def _name_of(clip: UploadFile | None) -> str:

@@ -161,6 +161,17 @@ def test_a_process_that_dies_is_told(bench: Bench) -> None:
     assert isinstance(bench.told["b"][0], QuestionError)
 
 
+def test_a_full_disk_is_told_and_harms_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "no such folder"))
+    bench.order("a", camera="porch")
+    assert isinstance(bench.told["a"][0], SourceBroken)
+    monkeypatch.undo()
+    bench.order("b", camera="porch")
+    assert bench.told["b"] == []
+
+
 def test_stopping_tells_whoever_waits_and_leaves_no_file() -> None:
     bench = Bench()
     bench.order("a", camera="porch")

@@ -129,6 +129,13 @@ def test_what_fails_inside_is_told(
     assert ("retry-after" in reply.headers) == (status == 429)
 
 
+def test_a_full_disk_is_told(own: Running, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "no such folder"))
+    reply = own.post("/api/v1/tune", files={"clip": ("a.mp4", b"x" * 10)})
+    assert reply.status_code == 503
+    assert "cannot be stored" in reply.json()["error"]["what"]
+
+
 def test_whoever_goes_away_is_not_worked_for(own: Running) -> None:
     own.door.tuning = lambda _request: None  # takes its time
     body = b'--x\r\ncontent-disposition: form-data; name="camera"\r\n\r\nporch\r\n--x--\r\n'
