@@ -47,7 +47,7 @@ def told(keyframes: list[Keyframe], shift_s: float = 0.0) -> list[object]:
     ]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     noise=st.floats(0, 40),
     seed=st.integers(0, 10_000),
@@ -61,7 +61,7 @@ def test_a_static_scene_gives_nothing_whatever_its_noise(
     assert played(scene.frames(grid(min(20.0, 60 / fps), fps))) == []
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(
     visit=things,
     shift_s=st.floats(0, 1e6),
@@ -86,7 +86,7 @@ def test_another_clock_and_constant_brightness_change_nothing(
     assert [one[:3] for one in told(played(other), shift_s)] == [one[:3] for one in plain]
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(visit=things, seed=st.integers(0, 1000))
 def test_halving_the_frame_rate_keeps_the_events(
     visit: tuple[Thing, list[tuple[float, float]]], seed: int

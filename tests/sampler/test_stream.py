@@ -78,12 +78,13 @@ def flat(value: float, times: list[float]) -> list[Frame]:
     return Scene(background=np.full((180, 320), value, np.float32), noise=1).frames(times)
 
 
+@pytest.mark.parametrize("fps", [2.0, 5.0, 10.0])
 @pytest.mark.parametrize(("value", "kind"), [(2, "black"), (120, "covered")])
-def test_covered_and_black_cameras_are_told_once(value: float, kind: str) -> None:
+def test_covered_and_black_cameras_are_told_once(value: float, kind: str, fps: float) -> None:
     frames = joined(
-        Scene().frames(grid(10)),
-        flat(value, grid(10, start_s=10)),
-        Scene().frames(grid(6, start_s=20)),
+        Scene().frames(grid(10, fps)),
+        flat(value, grid(10, fps, start_s=10)),
+        Scene().frames(grid(6, fps, start_s=20)),
     )
     sampler = sampler_of()
     keyframes, states = [], {}
@@ -92,15 +93,16 @@ def test_covered_and_black_cameras_are_told_once(value: float, kind: str) -> Non
         states[frame.pts_s] = sampler.tamper
     tamper = [k for k in keyframes if k.trigger == "tamper"]
     assert [k.detail for k in tamper] == [kind]
-    assert 12.8 <= tamper[0].pts_s <= 13.6
-    assert states[9.8] == ""
+    assert 12.8 <= tamper[0].pts_s <= 14.2
+    assert states[9.0] == ""
     assert states[15.0] == kind
     assert states[24.0] == ""
 
 
-def test_a_frozen_picture_is_told() -> None:
-    live = Scene(noise=2).frames(grid(5))
-    still = [frame_of(live[-1].luma, t, 25 + i) for i, t in enumerate(grid(30, start_s=5))]
+@pytest.mark.parametrize("fps", [2.0, 5.0, 10.0])
+def test_a_frozen_picture_is_told(fps: float) -> None:
+    live = Scene(noise=2).frames(grid(5, fps))
+    still = [frame_of(live[-1].luma, t, 25 + i) for i, t in enumerate(grid(30, fps, start_s=5))]
     sampler = sampler_of()
     keyframes = run(sampler, live + still)
     assert [(k.trigger, k.detail) for k in keyframes] == [("tamper", "frozen")]
@@ -117,12 +119,13 @@ def test_a_codec_that_repeats_pictures_is_not_frozen() -> None:
     assert run(sampler_of(), frames) == []
 
 
+@pytest.mark.parametrize("fps", [2.0, 5.0, 10.0])
 @pytest.mark.parametrize("turn_s", [0.0, 2.0], ids=["knocked", "turned slowly"])
-def test_a_moved_camera_is_told(turn_s: float) -> None:
+def test_a_moved_camera_is_told(turn_s: float, fps: float) -> None:
     wide = textured(4, width_px=520)
     rng = np.random.default_rng(2)
     frames = []
-    for i, t in enumerate(grid(24)):
+    for i, t in enumerate(grid(24, fps)):
         share = 0.0 if t < 10 else 1.0 if not turn_s else min(1.0, (t - 10) / turn_s)
         x = round(70 * share)
         luma = wide[:, x : x + 320] + rng.normal(0, 2, (180, 320))
