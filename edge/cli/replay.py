@@ -115,6 +115,7 @@ def run(args: argparse.Namespace) -> int:
 def _conclude(args: argparse.Namespace, sides: list[Side], truths: dict[Path, Truth]) -> None:
     """What can be said only at the end: figures, differences, the report."""
     if args.truth is not None or args.compare is not None:
+        from edge.replay.clips import clip_name
         from edge.replay.compare import as_lines, differences, figures
 
         if args.json:
@@ -130,7 +131,7 @@ def _conclude(args: argparse.Namespace, sides: list[Side], truths: dict[Path, Tr
                 for side, times in zip(sides, (one.only_first, one.only_second), strict=True):
                     if times:
                         listed = ", ".join(f"{t:.1f}" for t in times)
-                        print(f"{one.clip.name}: only {side.label}: {listed}")
+                        print(f"{clip_name(one.clip)}: only {side.label}: {listed}")
     if args.report is not None:
         from edge.replay.report import write_report
 

@@ -66,7 +66,7 @@ class JsonLines:
         if t_s is not None:
             head["t"] = round(t_s + outcome.start_s, 3)
         if self._name_clips:
-            head["clip"] = outcome.clip.name
+            head["clip"] = outcome.name
         if self._config:
             head["config"] = self._config
         print(json.dumps({**head, **line}, ensure_ascii=False), flush=True)
@@ -83,7 +83,7 @@ class TextLines:
         """A clip begins."""
         self._started_mono_s = time.monotonic()
         if self._name_clips and not self._brief:
-            print(outcome.clip.name)
+            print(outcome.name)
 
     def takes(self, _outcome: Outcome, shown: Shown) -> None:
         """A keyframe was taken."""
@@ -111,7 +111,7 @@ class TextLines:
         number = len(outcome.keyframes)
         length_s = max(outcome.length_s, 1e-3)
         print(
-            f"{outcome.clip.name}: {number} {'keyframe' if number == 1 else 'keyframes'} in "
+            f"{outcome.name}: {number} {'keyframe' if number == 1 else 'keyframes'} in "
             f"{length_s:.0f} s of video ({3600 * number / length_s:.0f} an hour); "
             f"took {time.monotonic() - self._started_mono_s:.1f} s, "
             f"{1e3 * outcome.cpu_s / length_s:.1f} ms of processor time per second of video",

@@ -63,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
         config = load_config(args.config).config
     is_camera = config is not None and args.target in config.cameras
     _check_words(args, config, is_camera=is_camera)
+    from edge.replay.clips import clip_name
     from edge.replay.tune import tune_source
 
     source, plan = _prepare(args, config, is_camera=is_camera)
@@ -72,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     report, _ = tune_source(
         _open(source),
         plan,
-        args.target if is_camera else Path(args.target).name,
+        args.target if is_camera else clip_name(Path(args.target)),
         seconds=wanted_s,
         start_s=args.start,
         progress=_progress,

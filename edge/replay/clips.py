@@ -35,3 +35,13 @@ def find_clips(path: Path) -> tuple[Path, ...]:
             f"{path}: there is no clip in this folder (files ending in {known})"
         )
     return tuple(clips)
+
+
+def clip_name(clip: Path) -> str:
+    """The file's name as it can be shown."""
+    return printable(clip.name)
+
+
+def printable(text: str) -> str:
+    """The text with `?` for what is none and what would steer a terminal."""
+    return "".join(char if char.isprintable() else "?" for char in text)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge.replay.clips import clip_name
 from edge.replay.cost import Cost
 from edge.replay.score import Score
 
@@ -78,7 +79,7 @@ def as_lines(sides: Sequence[Side]) -> list[dict[str, object]]:
         lines += [
             {
                 "kind": "difference",
-                "clip": one.clip.name,
+                "clip": clip_name(one.clip),
                 "only_first": [round(t, 3) for t in one.only_first],
                 "only_second": [round(t, 3) for t in one.only_second],
             }

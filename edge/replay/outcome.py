@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from edge.frames import Frame, Image, Keyframe, Phase, Trigger
 from edge.geometry import Box
+from edge.replay.clips import clip_name
 from edge.replay.run import Replay, ReplayPlan
 
 if TYPE_CHECKING:
@@ -62,6 +63,11 @@ class Outcome:
     recording: Recording | None = None
     score: ClipScore | None = None
     error: str = ""
+
+    @property
+    def name(self) -> str:
+        """The clip's name as it can be shown."""
+        return clip_name(self.clip)
 
     @property
     def taken(self) -> list[tuple[float, str]]:

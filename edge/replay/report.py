@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from edge import __version__
 from edge.errors import ReportError
 from edge.geometry import Box, Polygon
+from edge.replay.clips import clip_name
 from edge.replay.compare import Differences, Side, differences, figures
 from edge.replay.outcome import Outcome, Shown
 from edge.replay.plot import (
@@ -74,10 +75,9 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class ClipPart:
-    """One clip: what is known of it, and a section for each side."""
+    """One clip, and a section for each side."""
 
-    clip: Path
-    truth: Truth | None
+    name: str
     sections: tuple[Section, ...]
     difference: Differences | None
 
@@ -128,7 +128,7 @@ def _parts(sides: Sequence[Side], truths: dict[Path, Truth]) -> list[ClipPart]:
             truth = truths[clip].since(outcome.start_s) if clip in truths else None
             axis = TimeAxis(outcome.length_s, WIDTH if len(sides) == 1 else NARROW_WIDTH)
             sections.append(_section(side, number, outcome, truth, axis))
-        parts.append(ClipPart(clip, truths.get(clip), tuple(sections), apart.get(clip)))
+        parts.append(ClipPart(clip_name(clip), tuple(sections), apart.get(clip)))
     return parts
 
 

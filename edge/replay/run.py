@@ -19,6 +19,7 @@ from edge.capture.settings import Decode, SourceSettings
 from edge.capture.source import open_source
 from edge.errors import ConfigError, Problem, SourceEnded
 from edge.frames import Frame, Image, Keyframe
+from edge.replay.clips import clip_name
 from edge.sampler.attention import Attention
 from edge.sampler.settings import SamplerSettings
 from edge.sampler.trace import Observer
@@ -41,8 +42,9 @@ class ReplayPlan:
 
 def plain_plan(clip: Path, decode: Decode = "all") -> ReplayPlan:
     """A clip without any configuration."""
-    source = SourceSettings(clip.name, str(clip.absolute()), realtime=False, decode=decode)
-    return ReplayPlan(source, SamplerSettings(clip.name))
+    name = clip_name(clip)
+    source = SourceSettings(name, str(clip.absolute()), realtime=False, decode=decode)
+    return ReplayPlan(source, SamplerSettings(name))
 
 
 def configured_plan(

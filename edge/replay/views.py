@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from edge.capture.settings import Decode
 from edge.errors import CaptureError
+from edge.replay.clips import printable
 from edge.replay.outcome import Keep, Listener, Outcome, run_clip
 from edge.replay.run import ReplayPlan, choose_camera, configured_plan, plain_plan
 
@@ -130,7 +131,7 @@ def run_view(
         except CaptureError as error:
             if len(clips) == 1:
                 raise
-            outcome.error = str(error)
+            outcome.error = printable(str(error))
         if clip in truths and not outcome.error:
             from edge.replay.score import score_clip  # noqa: PLC0415 - as above
 

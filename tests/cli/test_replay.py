@@ -76,6 +76,21 @@ def test_people_read_names_times_and_cost(capsys: pytest.CaptureFixture[str], fo
     assert "processor time" in err
 
 
+def test_a_name_that_is_no_text_is_shown_all_the_same(
+    capsys: pytest.CaptureFixture[str], folder: Path, tmp_path: Path
+) -> None:
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    for raw in (b"\xff\x1b[31m.mp4", b"plain.mp4"):
+        os.link(folder / "b.mp4", os.path.join(os.fsencode(clips), raw))  # noqa: PTH118 - bytes
+    Path(os.fsdecode(os.fsencode(clips) + b"/\xfe.mp4")).write_text("no clip\n" * 99)
+    report = tmp_path / "out.html"
+    status, out, _ = run(capsys, "replay", clips, "--json", "--report", report)
+    assert status == 1
+    assert {line["clip"] for line in lines_of(out)} == {"??[31m.mp4", "plain.mp4", "?.mp4"}
+    assert "??[31m.mp4" in report.read_text()
+
+
 def test_a_broken_clip_of_a_folder_is_passed_over(
     capsys: pytest.CaptureFixture[str], folder: Path, tmp_path: Path
 ) -> None:
