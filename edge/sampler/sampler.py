@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from dataclasses import replace
 
 import numpy as np
 
-from edge.frames import Frame, Image, Keyframe, Phase, Trigger
+from edge.frames import Frame, Image, Keyframe, Trigger
 from edge.geometry import Box, union_of
-from edge.sampler.choose import Candidate, Window, quality_of, rate, sharpness_of
-from edge.sampler.look import LookArea, zones_touched
+from edge.sampler.choose import Candidate, Window
+from edge.sampler.look import LookArea
 from edge.sampler.motion import Motion, MotionDetector
 from edge.sampler.movement import Movement
 from edge.sampler.pacing import Pacing
@@ -23,6 +24,7 @@ from edge.sampler.quiet import QuietPicture
 from edge.sampler.scene import Cut, SceneDetector
 from edge.sampler.settings import SamplerSettings
 from edge.sampler.settling import Settling
+from edge.sampler.shot import Shot, make_keyframe
 from edge.sampler.signature import SAME_SHARE, Signatures
 from edge.sampler.tamper import TamperDetector
 from edge.sampler.trace import Drop, Observer, Reason, describe_step
@@ -105,7 +107,7 @@ class Sampler:
 
     def take(self, frame: Frame, trigger: Trigger = "command") -> Keyframe:
         """A keyframe of this very frame, whatever it shows."""
-        return self._keyframe(frame, self._view(frame), trigger, self._motion_score)
+        return self._make(Shot(frame, self._view(frame), trigger, self._motion_score))
 
     def _view(self, frame: Frame) -> View:
         luma = frame.luma
@@ -156,7 +158,7 @@ class Sampler:
         chosen: list[Keyframe] = []
         has_rest = not self._turning.is_on
         if self._settings.tamper and has_rest and self._tamper.step(frame, view, self.is_moving):
-            chosen.append(self._keyframe(frame, view, "tamper", 1.0, detail=self._tamper.state))
+            chosen.append(self._make(Shot(frame, view, "tamper", 1.0, detail=self._tamper.state)))
         if self._settings.scene:
             cut = self._scene.step(frame, view)
             if cut is not None and not self._turning.explains(cut.frame.pts_s):
@@ -183,7 +185,7 @@ class Sampler:
             trigger = "tamper"
         return [
             *pending,
-            self._keyframe(cut.frame, cut.view, trigger, cut.score, detail=self._tamper.state),
+            self._make(Shot(cut.frame, cut.view, trigger, cut.score, detail=self._tamper.state)),
         ]
 
     def _follow(self, frame: Frame, view: View, motion: Motion) -> list[Keyframe]:
@@ -240,8 +242,8 @@ class Sampler:
         if self._settings.tamper:
             self._tamper.rebaseline()
             self._tamper.note_moved(view.pts_s)
-            return [self._keyframe(frame, view, "tamper", 1.0, detail=self._tamper.state)]
-        return [self._keyframe(frame, view, "scene", 1.0)] if self._settings.scene else []
+            return [self._make(Shot(frame, view, "tamper", 1.0, detail=self._tamper.state))]
+        return [self._make(Shot(frame, view, "scene", 1.0))] if self._settings.scene else []
 
     def _wait(self, frame: Frame, seen: Candidate | None, now_s: float) -> None:
         while self._sightings and now_s - self._sightings[0].frame.pts_s > 2.0:
@@ -276,18 +278,8 @@ class Sampler:
         self._touched = best.boxes
         self._signatures.add(best.view, at_rest=False)
         score = _score(best.area_frac)
-        return [
-            self._keyframe(
-                best.frame,
-                best.view,
-                "motion",
-                score,
-                "peak",
-                best.boxes,
-                novelty=novelty,
-                value=best.value,
-            )
-        ]
+        shot = Shot(best.frame, best.view, "motion", score, "peak", best.boxes)
+        return [self._make_moving(replace(shot, novelty=novelty, value=best.value))]
 
     def _is_news(self, best: Candidate) -> bool:
         """Whether something is seen that has come or set off since the last peak."""
@@ -315,11 +307,8 @@ class Sampler:
         if boxes and (is_new_state or novelty >= SAME_SHARE):
             self._signatures.add(still_view, at_rest=True)
             score = _score(sum(box.area for box in boxes))
-            chosen.append(
-                self._keyframe(
-                    still_frame, still_view, "motion", score, "after", boxes, novelty=novelty
-                )
-            )
+            shot = Shot(still_frame, still_view, "motion", score, "after", boxes, novelty=novelty)
+            chosen.append(self._make_moving(shot))
         else:
             self._drop(still_frame.pts_s, "unchanged", boxes)
         self._forget_movement()
@@ -359,45 +348,13 @@ class Sampler:
 
     # Keyframes
 
-    def _keyframe(
-        self,
-        frame: Frame,
-        view: View,
-        trigger: Trigger,
-        score: float,
-        phase: Phase | None = None,
-        boxes: tuple[Box, ...] = (),
-        *,
-        detail: str = "",
-        novelty: float = 1.0,
-        value: float | None = None,
-    ) -> Keyframe:
-        """A keyframe of this frame; without a `value` it is rated by its boxes."""
-        sharpness = sharpness_of(view, boxes)
-        if value is None:
-            value = rate(sum(box.area for box in boxes) or 1.0, sharpness)
-        image = frame.image()
-        before = self._before if phase is not None else None
-        if before is not None and before.shape != image.shape:
-            before = None
-        return Keyframe(
-            camera=self._settings.camera,
-            image=image,
-            before=before,
-            pts_s=frame.pts_s,
-            mono_s=frame.mono_s,
-            captured_at=frame.captured_at,
-            seq=frame.seq,
-            trigger=trigger,
-            phase=phase,
-            score=score,
-            boxes=boxes,
-            zones=zones_touched(self._settings.zones, boxes),
-            sharpness=sharpness,
-            quality=quality_of(value, view, novelty),
-            started_pts_s=self._movement.started_s if phase is not None else frame.pts_s,
-            detail=detail,
-        )
+    def _make(self, shot: Shot) -> Keyframe:
+        return make_keyframe(shot, self._settings)
+
+    def _make_moving(self, shot: Shot) -> Keyframe:
+        """The keyframe of a shot of the present movement."""
+        shot = replace(shot, started_s=self._movement.started_s, before=self._before)
+        return make_keyframe(shot, self._settings)
 
 
 def _after_boxes(changed: tuple[Box, ...], touched: tuple[Box, ...]) -> tuple[Box, ...]:
