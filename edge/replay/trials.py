@@ -7,7 +7,7 @@ are told when they go, too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -79,11 +79,12 @@ class Idea:
 
 def look(
     frames: Iterable[Frame], settings: SamplerSettings, observer: Observer | None = None
-) -> list[Keyframe]:
-    """The keyframes that a sampler of these settings takes."""
+) -> Iterator[Keyframe]:
+    """The keyframes that a sampler of these settings takes, one at a time: each holds a picture."""
     sampler = Attention(settings, observer).sampler
-    taken = [keyframe for frame in frames for keyframe in sampler.step(frame)]
-    return taken + sampler.flush()
+    for frame in frames:
+        yield from sampler.step(frame)
+    yield from sampler.flush()
 
 
 def is_worth(base: Trial, idea: Idea) -> bool:
@@ -132,8 +133,10 @@ class Trials:
         self._progress(
             f"trying sensitivity {settings.sensitivity:g}, {count(len(settings.mask), 'mask')}"
         )
-        taken = look(self._stretch.frames, replace(settings, periodic_s=None))
-        taken.sort(key=lambda keyframe: keyframe.pts_s)  # a rest is told before what it ends
+        taken = sorted(  # a rest may be told before what it ends
+            look(self._stretch.frames, replace(settings, periodic_s=None)),
+            key=lambda keyframe: keyframe.pts_s,
+        )
         calls = tuple(
             Call(one.pts_s, self._is_restless(one)) for one in taken if self._is_quiet(one.pts_s)
         )

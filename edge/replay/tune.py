@@ -101,9 +101,8 @@ def tune_stretch(
 
 def _first_look(frames: Iterable[Frame], settings: SamplerSettings) -> tuple[_Watch, list[Shown]]:
     watch = _Watch()
-    taken = look(frames, settings, watch)
-    shown = [shown_of(one, with_picture=n < MAX_PICTURES) for n, one in enumerate(taken)]
-    return watch, shown
+    taken = enumerate(look(frames, settings, watch))
+    return watch, [shown_of(one, with_picture=number < MAX_PICTURES) for number, one in taken]
 
 
 def _told(
