@@ -163,6 +163,7 @@ def test_enhanced_pictures_before_and_after(box: Running, visit: Visits, yard: P
     for side in ("before", "after"):
         picture = page.locator(f".compare-{side}")
         expect(picture).to_be_visible()
+        expect(picture).not_to_have_js_property("naturalWidth", 0)
         assert picture.evaluate("image => image.naturalWidth") == pytest.approx(640, abs=12)
     page.get_by_label("Between before and after").fill("20")
     cut = page.locator(".compare-after").evaluate("image => getComputedStyle(image).clipPath")
