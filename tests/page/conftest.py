@@ -27,9 +27,9 @@ ADMIN, VIEWER = "admin-0123456789abcdef", "viewer-0123456789abcdef"
 KEYS = (Key.of("root", "admin", ADMIN), Key.of("wall", "viewer", VIEWER))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """One Chromium for all tests."""
+    """One Chromium for the tests of a file: while it runs, no other test can use `asyncio.run`."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     sync_api.expect.set_options(timeout=30_000)
     chromium = shutil.which("chromium")
@@ -41,7 +41,7 @@ def browser() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def patient() -> Iterator[None]:
     """A busy machine must not look like a daemon that hangs."""
     with pytest.MonkeyPatch.context() as patch:
