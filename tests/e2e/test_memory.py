@@ -15,10 +15,9 @@ from edge.pictures import encode_jpeg
 from tests.support.daemon import DaemonProcess, wait_until
 from tests.web.conftest import free_port
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
-
 # EDGE_MEMORY_MODEL names a folder to measure another model than the bundled one
 MODEL = os.environ.get("EDGE_MEMORY_MODEL", "demo")
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180 if MODEL == "demo" else 3600)]
 CONFIG = """
 node: box
 mqtt: {{host: 127.0.0.1, port: 1}}
@@ -54,7 +53,7 @@ def test_memory_is_flat(tmp_path: Path) -> None:
             except requests.ConnectionError:
                 return False
 
-        wait_until(is_ready, "it is ready", 120)
+        wait_until(is_ready, "it is ready", 120 if MODEL == "demo" else 600)
         session = requests.Session()
 
         def ask(number: int, **fields: object) -> dict[str, object]:

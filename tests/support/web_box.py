@@ -155,6 +155,11 @@ class WorkingDoor:
     def cancel_tune(self, ticket: str) -> None:
         self.cancelled.append(ticket)
 
+    @property
+    def num_waiting(self) -> int:
+        """Turns that wait for the one being answered."""
+        return self._orders.qsize()
+
     def set_analyzer(self, state: str) -> None:
         """What the statistics say of the analyzer."""
         stats = self.present.stats.model_copy(update={"analyzer": state})

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import openai
 import pytest
 
+from edge.conversation import Piece, Turn, TurnResult
+from edge.errors import AnalysisFailed
 from edge.hub.places import DEMO_DIR
 from edge.pictures import encode_jpeg
 from edge.vlm.engine import Engine, open_engine
 from edge.vlm.settings import EngineSettings
+from edge.web.glance import FRESH_S
 from edge.web.settings import Key, WebSettings
-from tests.support.web_box import WorkingDoor
+from tests.support.daemon import wait_until
+from tests.support.web_box import WorkingDoor, script
 from tests.web.conftest import Running, Serve
 
 TOKEN = "openai-0123456789abcdef"
@@ -231,6 +239,78 @@ def test_without_the_token(live: Running) -> None:
     assert caught.value.code == "invalid_api_key"
 
 
+def other_client(box: Running, token: str = TOKEN) -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"{box.url}/v1", api_key=token, max_retries=0)
+
+
+def test_a_viewer_may_not_ask(serve: Serve) -> None:
+    keys = (Key.of("me", "admin", TOKEN), Key.of("wall", "viewer", TOKEN[::-1]))
+    box = serve(WebSettings(keys=keys))
+    with other_client(box, TOKEN[::-1]) as viewer:
+        assert viewer.models.list().data
+        with pytest.raises(openai.PermissionDeniedError) as caught:
+            ask(viewer, PICTURE)
+    assert caught.value.type == "permission_error"
+
+
+def test_a_box_that_is_busy_or_has_no_model(serve: Serve) -> None:
+    go = threading.Event()
+
+    def wait(*turn: Any) -> TurnResult:
+        go.wait(30)
+        return script(*turn)
+
+    box = serve(door=WorkingDoor(wait))
+    waiting = [threading.Thread(target=ask, args=(other_client(box),)) for _ in range(9)]
+    for thread in waiting:
+        thread.start()
+    with other_client(box) as client:
+        wait_until(lambda: box.door.num_waiting == 8, "as many wait as may")
+        with pytest.raises(openai.RateLimitError) as busy:
+            ask(client)
+        assert int(busy.value.response.headers["retry-after"]) > 0
+        box.door.set_analyzer("loading")
+        time.sleep(FRESH_S)
+        with pytest.raises(openai.InternalServerError) as loading:
+            ask(client, stream=True)
+        assert loading.value.status_code == 503
+    go.set()
+    for thread in waiting:
+        thread.join(20)
+
+
+def test_a_stream_that_fails_says_so(serve: Serve) -> None:
+    def fail(turn: Turn, tell: Callable[[Piece], None], _: object) -> TurnResult:
+        tell(Piece(turn.id, "", "It "))
+        raise AnalysisFailed("the analyzer process ended")
+
+    heard = []
+    with other_client(serve(door=WorkingDoor(fail))) as client:
+        with pytest.raises(openai.APIError, match="analyzer process ended"):
+            heard += [c.choices[0].delta.content for c in ask(client, stream=True)]
+        with pytest.raises(openai.InternalServerError, match="analyzer process ended"):
+            ask(client)
+
+
+def test_a_stream_that_is_closed_calls_its_question_off(serve: Serve) -> None:
+    over = threading.Event()
+
+    def write(turn: Turn, tell: Callable[[Piece], None], is_off: Callable[[], bool]) -> TurnResult:
+        for _ in range(3000):
+            tell(Piece(turn.id, "", "word "))
+            if is_off():
+                over.set()
+                break
+            time.sleep(0.01)
+        return script(turn, lambda _: None, is_off)
+
+    with other_client(serve(door=WorkingDoor(write))) as client:
+        stream = ask(client, stream=True)
+        assert next(iter(stream)).choices[0].delta.role == "assistant"
+        stream.close()
+        assert over.wait(20), "nothing more is written"
+
+
 HEADERS = {"authorization": f"Bearer {TOKEN}"}
 
 
@@ -268,3 +348,19 @@ def test_a_region_is_what_is_looked_at(live: Running) -> None:
     x1, y1, x2, y2 = reply["heatmap"][0]["box"]
     assert (x2, y2) == (1, 1)
     assert (x1, y1) > (0.2, 0.2)
+
+
+def test_several_pictures_streamed_to_an_async_client(live: Running) -> None:
+    async def talk() -> str:
+        async with openai.AsyncOpenAI(base_url=f"{live.url}/v1", api_key=TOKEN) as client:
+            content = [PICTURE, PICTURE, {"type": "text", "text": "Do they differ?"}]
+            stream = await client.chat.completions.create(
+                model="edge",
+                messages=[{"role": "user", "content": content}],  # type: ignore[list-item]
+                max_tokens=6,
+                stream=True,
+            )
+            return "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
+
+    assert asyncio.run(talk())
+    assert live.door.turns[-1].num_pictures == 2
