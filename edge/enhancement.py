@@ -11,6 +11,8 @@ from typing import Literal, TypeAlias
 
 from edge.geometry import Box
 
+ToneStep: TypeAlias = Literal["shadows", "denoise", "brighten", "contrast", "sharpen"]
+
 MAX_DETAILS = 2  # of one turn; each takes as long to look at as a picture
 
 
@@ -31,7 +33,7 @@ class Toned:
     contrast, 0..1. `sharpen`: the blur, 0 (sharp) to 1.
     """
 
-    step: Literal["shadows", "denoise", "brighten", "contrast", "sharpen"]
+    step: ToneStep
     before: float
     after: float
 

@@ -13,13 +13,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal
 
 import cv2
 import numpy as np
 
 from edge.conversation import Message, Part, Picture, Turn
-from edge.enhancement import MAX_DETAILS, EnhancedPicture, ShownPicture, Step, Toned, Turned
+from edge.enhancement import (
+    MAX_DETAILS,
+    EnhancedPicture,
+    ShownPicture,
+    Step,
+    Toned,
+    ToneStep,
+    Turned,
+)
 from edge.errors import PictureError
 from edge.frames import Image, Luma
 from edge.pictures import encode_jpeg
@@ -37,8 +44,8 @@ JPEG_QUALITY = 90
 LEAST_SKEW_DEGREES = 0.4
 DRAWN = 0.3  # grey levels of noise; less is no photograph
 SHADOWED = 0.72  # a page less even than this has shadows
-NOISY = 6.0  # grey levels
-DARK = 0.2  # mean brightness
+NOISY = 5.0  # grey levels
+DARK, LIGHT = 0.2, 0.6  # mean brightness, and that of what is bright
 FLAT = 0.45  # spread of a picture
 BLURRED = 0.62
 MAX_SHOWN = 4  # with more pictures than that, no text is shown in detail
@@ -83,10 +90,14 @@ def enhance(
         return (image,), ()
     page = _read(image)
     work = _Work(_within(image, SCENE_PIXELS if page is None else PAGE_PIXELS))
-    if page is not None:
-        work.set_upright(page)
-    work.mend(is_page=page is not None)
     details: tuple[Image, ...] = ()
+    if page is None:
+        work.brighten()
+    else:
+        work.lift_shadows()  # before turning, which adds corners without any
+        work.set_upright(page)
+    work.clean()
+    work.raise_contrast(is_page=page is not None)
     if page is not None:
         page = _read(work.image) or page  # where the text is by now
         work.image, details, steps = show_larger(work.image, page, max_pixels, max_details)
@@ -102,6 +113,21 @@ class _Work:
     def __init__(self, image: Image) -> None:
         self.image = image
         self.steps: list[Step] = []
+        luma = tone.luma_of(image)
+        self._is_drawn = tone.noise(luma) < DRAWN
+        self._is_blurred = tone.blur(luma) > BLURRED  # noise that is brought out would hide it
+
+    def brighten(self) -> None:
+        """Where too little light fell; a screen of light letters on black is meant so."""
+        luma = tone.luma_of(self.image)
+        has_light = float(np.percentile(luma, 98)) > LIGHT * 255
+        if tone.brightness(luma) < DARK and not (self._is_drawn and has_light):
+            self._tone("brighten", tone.brightness, tone.brighten)
+
+    def lift_shadows(self) -> None:
+        """Of a page that was photographed; what is drawn on a screen has no shadows."""
+        if not self._is_drawn and tone.evenness(tone.luma_of(self.image)) < SHADOWED:
+            self._tone("shadows", tone.evenness, tone.even_out)
 
     def set_upright(self, page: Page) -> None:
         """Turn a page so that its lines are level and its letters stand upright."""
@@ -112,36 +138,28 @@ class _Work:
             self.image = turned(self.image, page.skew_degrees)
             self.steps.append(Turned("deskew", page.skew_degrees))
 
-    def mend(self, *, is_page: bool) -> None:
-        """Light, noise, contrast and sharpness."""
-        luma = tone.luma_of(self.image)
-        is_photograph = tone.noise(luma) >= DRAWN
-        if is_page and is_photograph and tone.evenness(luma) < SHADOWED:
-            self._tone("shadows", tone.evenness, tone.even_out)
-        sigma = tone.noise(tone.luma_of(self.image))  # a shadow hides noise, too
+    def clean(self) -> None:
+        """Noise, which more light has brought out; then blur."""
+        sigma = tone.noise(tone.luma_of(self.image))
         if sigma >= NOISY:
             self._tone("denoise", tone.noise, lambda image: tone.remove_noise(image, sigma))
-        if not is_page and tone.is_dark(luma, DARK, DRAWN):
-            self._tone("brighten", tone.brightness, tone.brighten)
-        if tone.blur(luma) > BLURRED:
+        if self._is_blurred:
             self._tone("sharpen", tone.blur, tone.sharpen)
-        if tone.spread(tone.luma_of(self.image)) < FLAT or self._has("brighten"):
+
+    def raise_contrast(self, *, is_page: bool) -> None:
+        """Where there is little, or the light was raised."""
+        is_raised = any(one.step == "brighten" for one in self.steps)
+        if is_raised or tone.spread(tone.luma_of(self.image)) < FLAT:
             remedy = tone.stretch if is_page else tone.raise_contrast
             self._tone("contrast", tone.local_contrast, remedy)
 
     def _tone(
-        self,
-        step: Literal["shadows", "denoise", "brighten", "contrast", "sharpen"],
-        measure: Callable[[Luma], float],
-        remedy: Callable[[Image], Image],
+        self, step: ToneStep, measure: Callable[[Luma], float], remedy: Callable[[Image], Image]
     ) -> None:
         before = measure(tone.luma_of(self.image))
         self.image = remedy(self.image)
         after = measure(tone.luma_of(self.image))
         self.steps.append(Toned(step, round(before, 3), round(after, 3)))
-
-    def _has(self, step: str) -> bool:
-        return any(one.step == step for one in self.steps)
 
 
 def turned(image: Image, degrees: float) -> Image:

@@ -34,15 +34,6 @@ def brightness(luma: Luma) -> float:
     return float(luma.mean()) / 255
 
 
-def is_dark(luma: Luma, mean: float, drawn: float) -> bool:
-    """Whether too little light fell on it: darker than `mean`. A screen with light letters on black
-    is not: it has no noise (less than `drawn`), and something bright.
-    """
-    if brightness(luma) >= mean:
-        return False
-    return noise(luma) >= drawn or float(np.percentile(luma, 98)) < 0.6 * 255
-
-
 def local_contrast(luma: Luma) -> float:
     """The spread between dark and bright, 0..1, in the middle one of the picture's places."""
     small = cv2.resize(luma, (256, 256), interpolation=cv2.INTER_AREA)

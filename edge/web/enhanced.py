@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from edge.conversation import TurnResult
-from edge.enhancement import Detailed, Enlarged, Step, Toned, Turned
+from edge.enhancement import Detailed, Enlarged, Step, Toned, ToneStep, Turned
 from edge.findings import BoxTuple
 from edge.web.darkroom import Darkroom
 from edge.web.reply import Reply
@@ -26,7 +26,7 @@ class TurnedReply(Reply):
 class TonedReply(Reply):
     """Light, noise, contrast or sharpness was changed."""
 
-    step: Literal["shadows", "denoise", "brighten", "contrast", "sharpen"]
+    step: ToneStep
     picture: int
     before: float
     """`shadows`: darkest paper / brightest; `denoise`: noise in grey levels; `brighten`: mean
