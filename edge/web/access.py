@@ -15,16 +15,30 @@ Need = Literal["nobody", "viewer", "admin"]  # what a caller must be at least
 FORM = ("multipart/form-data",)
 JSON = ("application/json",)
 
+NO_BODY_BYTES = 1024  # for routes that take none
+LOGIN_BYTES = 4096
+ASK_BYTES = 1_000_000  # 64 questions of 2,000 characters and a schema
+MAX_BYTES = 64_000_000  # what can be allowed at all
+
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a route needs. `bodies` are the content types it takes; without any it takes no body."""
+    """What a route needs. `bodies` are the content types it takes; without any it takes no body.
+
+    A body has at most `max_bytes`, or as many as the settings allow where that is less. JSON is
+    held in memory, so that whoever need not be known sends little of it.
+    """
 
     method: str
     path: str  # with {parameters}, as the application has it
     need: Need
     bodies: tuple[str, ...] = ()
+    max_bytes: int = MAX_BYTES
     pattern: re.Pattern[str] = field(init=False, repr=False, compare=False)
+
+    def most_bytes(self, allowed: int) -> int:
+        """How large a body may be where the settings allow so much."""
+        return min(self.max_bytes, allowed) if self.bodies else NO_BODY_BYTES
 
     def __post_init__(self) -> None:
         literal = re.split(r"\{[a-z_]+\}", self.path)
@@ -40,7 +54,7 @@ ROUTES: tuple[Access, ...] = (
     Access("GET", "/health", "nobody"),
     Access("GET", "/ready", "nobody"),
     Access("GET", "/metrics", "viewer"),
-    Access("POST", "/api/v1/login", "nobody", JSON),
+    Access("POST", "/api/v1/login", "nobody", JSON, LOGIN_BYTES),
     Access("POST", "/api/v1/logout", "nobody"),
     Access("GET", "/api/v1/me", "viewer"),
     Access("GET", "/api/v1/openapi.json", "viewer"),
@@ -58,7 +72,7 @@ ROUTES: tuple[Access, ...] = (
     Access("GET", "/api/v1/metrics", "viewer"),
     Access("POST", "/api/v1/chat", "admin", FORM),
     Access("POST", "/api/v1/sessions", "admin", FORM),
-    Access("POST", "/api/v1/sessions/{session}/ask", "admin", JSON),
+    Access("POST", "/api/v1/sessions/{session}/ask", "admin", JSON, ASK_BYTES),
     Access("DELETE", "/api/v1/sessions/{session}", "admin"),
     Access("GET", "/api/v1/enhanced/{picture}", "admin"),
     Access("GET", "/api/v1/templates", "viewer"),

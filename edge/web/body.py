@@ -49,9 +49,7 @@ class Body:
             raise self.refused from None
         self._take(message)
         if self._num_bytes > self._max_bytes:
-            self.refused = BodyRefused(
-                413, f"the request has more than {self._max_bytes} bytes (http.max_upload)"
-            )
+            self.refused = BodyRefused(413, f"the request has more than {self._max_bytes} bytes")
             raise self.refused
         return message
 

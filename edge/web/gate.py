@@ -25,7 +25,6 @@ from edge.web.visitors import EVERYBODY, Visitor, Visitors, bearer_token
 
 log = logging.getLogger(__name__)
 
-NO_BODY_BYTES = 1024  # for routes that take none
 STALLED_S = 30.0  # a client that takes nothing for this long is dropped
 SAFE_METHODS = ("GET", "HEAD")
 
@@ -67,11 +66,12 @@ class Gate:
         try:
             access = self._admit(scope)
         except Refusal as refusal:
-            exchange.body = self._body(scope, receive, takes_one=True)
+            exchange.body = _body(scope, receive, self._settings.max_body_bytes)
             await exchange.body.drain()
             await self._refuse(refusal, scope, exchange)
             return
-        exchange.body = self._body(scope, receive, takes_one=bool(access.bodies))
+        most = access.most_bytes(self._settings.max_body_bytes)
+        exchange.body = _body(scope, receive, most)
         try:
             await self._app(scope, exchange.body.receive, exchange.send)
         except BodyRefused as refused:
@@ -84,12 +84,6 @@ class Gate:
                 await self._refuse(
                     Refusal(500, "this is a fault of the program; see its log"), scope, exchange
                 )
-
-    def _body(self, scope: Scope, receive: Receive, *, takes_one: bool) -> Body:
-        headers = Headers(scope=scope)
-        is_empty = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
-        most = self._settings.max_body_bytes if takes_one else NO_BODY_BYTES
-        return Body(receive, most, is_empty=is_empty)
 
     def _admit(self, scope: Scope) -> Access:
         """The route's entry, if the request may go on; raises Refusal."""
@@ -219,7 +213,13 @@ def _check_origin(headers: Headers, scheme: str, host: str) -> None:
         raise Refusal(403, "requests from other web pages are not allowed", "origin")
 
 
-def _check_body(headers: Headers, access: Access, max_bytes: int) -> None:
+def _body(scope: Scope, receive: Receive, max_bytes: int) -> Body:
+    headers = Headers(scope=scope)
+    is_empty = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
+    return Body(receive, max_bytes, is_empty=is_empty)
+
+
+def _check_body(headers: Headers, access: Access, allowed: int) -> None:
     """By what the headers say; what really comes is counted while it is read."""
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if access.bodies and kind not in access.bodies:
@@ -227,9 +227,7 @@ def _check_body(headers: Headers, access: Access, max_bytes: int) -> None:
     length = headers.get("content-length", "0")
     if not (length.isascii() and length.isdigit()):
         raise Refusal(400, "this is not a length", "content-length")
-    most = max_bytes if access.bodies else NO_BODY_BYTES
+    most = access.most_bytes(allowed)
     if int(length) > most:
-        raise Refusal(
-            413,
-            f"the request has {length} bytes; at most {most} are allowed here (http.max_upload)",
-        )
+        hint = " (http.max_upload)" if most == allowed else ""
+        raise Refusal(413, f"the request has {length} bytes; at most {most} are allowed here{hint}")

@@ -92,7 +92,8 @@ async def _picture(web: Web, url: str, where: str) -> Part:
         data = await asyncio.to_thread(_decoded, url, where)
     else:
         settings = web.settings
-        data = await fetch_picture(url, settings.picture_urls, settings.max_body_bytes, where)
+        async with web.fetching:
+            data = await fetch_picture(url, settings.picture_urls, settings.max_body_bytes, where)
     return Picture(await web.uploads.decode(data, where))
 
 

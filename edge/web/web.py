@@ -25,6 +25,8 @@ from edge.web.visitors import Visitors
 
 T = TypeVar("T")
 
+MAX_FETCHES = 2  # pictures by URL that are fetched at one time, each for 15 s at most
+
 
 @dataclass
 class Web:
@@ -36,12 +38,15 @@ class Web:
     events: Events
     visitors: Visitors = field(init=False)
     glance: Glance = field(init=False)
+    fetching: asyncio.Semaphore = field(init=False)
     uploads: Uploads = field(default_factory=Uploads)
     darkroom: Darkroom = field(default_factory=Darkroom)
 
     def __post_init__(self) -> None:
         self.visitors = Visitors(self.settings.keys)
         self.glance = Glance(self.door)
+        # a slow server of pictures takes none of the threads that decode uploads for long
+        self.fetching = asyncio.Semaphore(MAX_FETCHES)
         # searches wait for the disk; what decodes pictures has threads of its own
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="web-read")
 

@@ -10,7 +10,7 @@ import pytest
 import requests
 from fastapi.routing import APIRoute
 
-from edge.web.access import ROUTES, Access, find_access
+from edge.web.access import LOGIN_BYTES, ROUTES, Access, find_access
 from edge.web.app import build_routes
 from edge.web.events import Events
 from edge.web.settings import Key, WebSettings
@@ -285,6 +285,18 @@ def test_tokens() -> None:
 def test_find_access(method: str, path: str, expected: object) -> None:
     found = find_access(method, path)
     assert (found.path if isinstance(found, Access) else found) == expected
+
+
+def test_who_is_not_known_sends_little(guarded: Running) -> None:
+    """JSON is held in memory: many connections of a stranger must not fill it."""
+    large = b'{"token": "' + b"x" * LOGIN_BYTES + b'"}'
+    for data in (large, iter([large[:100], large[100:]])):
+        headers = {"content-type": "application/json"}
+        reply = guarded.post("/api/v1/login", data=data, headers=headers)
+        assert reply.status_code == 413
+    for access in ROUTES:
+        if access.need == "nobody":
+            assert access.most_bytes(MAX_BYTES) <= LOGIN_BYTES
 
 
 def test_a_slow_body_is_ended(guarded: Running, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from typing import ClassVar
 
 import pytest
@@ -14,15 +14,19 @@ import pytest
 from edge.web import remote
 from edge.web.refusals import Refusal
 from edge.web.remote import check_url, fetch_picture, is_outside
-from tests.web.conftest import PNG
+from edge.web.settings import WebSettings
+from edge.web.web import MAX_FETCHES
+from tests.support.daemon import wait_until
+from tests.web.conftest import PNG, Serve
 
 ALLOWED = ("https://pictures.example/kitchen/", "http://127.0.0.1:{port}/")
 
 
 class Canary(BaseHTTPRequestHandler):
-    """Serves a picture; remembers who asked."""
+    """Serves a picture; remembers who asked. `/slow.png` takes until it is let go."""
 
     asked: ClassVar[list[str]] = []
+    go: ClassVar[threading.Event] = threading.Event()
 
     def do_GET(self) -> None:
         self.asked.append(f"{self.headers['host']}{self.path}")
@@ -33,7 +37,9 @@ class Canary(BaseHTTPRequestHandler):
             return
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(PNG if self.path == "/a.png" else b"x" * 100_000)
+        if self.path == "/slow.png":
+            self.go.wait(30)
+        self.wfile.write(PNG if self.path in ("/a.png", "/slow.png") else b"x" * 100_000)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -41,7 +47,7 @@ class Canary(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def canary() -> Iterator[HTTPServer]:
-    with HTTPServer(("127.0.0.1", 0), Canary) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Canary) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
         server.shutdown()
@@ -205,3 +211,36 @@ def test_a_server_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "resolve", lambda *_: place)
     with pytest.raises(Refusal, match="could not be fetched"):
         fetch("https://pictures.example/kitchen/a.png", ALLOWED)
+
+
+def test_slow_servers_of_pictures_hold_up_nobody_else(
+    canary: HTTPServer, monkeypatch: pytest.MonkeyPatch, serve: Serve
+) -> None:
+    """At most two are waited for at a time; uploads are decoded meanwhile."""
+    monkeypatch.setattr(remote, "is_outside", lambda _: True)
+    Canary.asked.clear()
+    public = f"http://127.0.0.1:{canary.server_port}/"
+    box = serve(WebSettings(picture_urls=(public,)))
+    content = [
+        {"type": "image_url", "image_url": {"url": f"{public}slow.png"}},
+        {"type": "text", "text": "?"},
+    ]
+    body = {"messages": [{"role": "user", "content": content}]}
+    codes: list[int] = []
+
+    def ask() -> None:
+        codes.append(box.post("/v1/chat/completions", json=body).status_code)
+
+    Canary.go.clear()
+    waiting = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in waiting:
+        thread.start()
+    wait_until(lambda: len(Canary.asked) == MAX_FETCHES, "as many are fetched as may")
+    for _ in range(3):
+        reply = box.post("/api/v1/chat", files={"image": PNG}, data={"query": "x"})
+        assert reply.status_code == 200
+    assert len(Canary.asked) == MAX_FETCHES
+    Canary.go.set()
+    for thread in waiting:
+        thread.join(30)
+    assert codes == [200] * 8
