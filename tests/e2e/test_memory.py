@@ -76,10 +76,11 @@ def test_memory_is_flat(tmp_path: Path) -> None:
 
         def rounds() -> None:
             """Questions on one picture, each seeing what was said before."""
-            path = f"{url}/api/v1/sessions/{ask(0, enhance=True)['session']}/ask"
+            path = f"{url}/api/v1/sessions/{ask(0, enhance=True)['session']}"
             for number in range(ROUNDS):
                 asked = {"query": f"And number {number}?", "max_tokens": 4}
-                assert session.post(path, json=asked, timeout=120).ok
+                assert session.post(f"{path}/ask", json=asked, timeout=120).ok
+            assert session.delete(path, timeout=20).ok
 
         for number in range(WARM_UP):
             ask(number, enhance=True)
