@@ -91,7 +91,7 @@ def test_it_waits_longer_each_time() -> None:
         waits.append(due_s - now_s)
         now_s = due_s
     assert all(0.8 * w <= wait <= 1.2 * w for w, wait in zip([1, 2, 4, 8], waits, strict=False))
-    assert max(waits) <= 8
+    assert max(waits) <= 8 + 1e-9  # they are differences of times
 
 
 def test_it_does_not_try_again_while_a_later_row_is_under_way() -> None:

@@ -62,6 +62,7 @@ def test_shapes_by_keyboard(box: Running, visit: Visits) -> None:
 def test_a_corner_is_dragged(box: Running, visit: Visits) -> None:
     page = visit(box, "tune")
     expect(page.locator(".shape-handle")).to_have_count(4)
+    expect(page.locator(".editor .stage-image")).not_to_have_js_property("naturalWidth", 0)
     corner = page.locator(".shape-handle").first.bounding_box()
     layer = page.locator(".shape-layer").bounding_box()
     page.mouse.move(corner["x"] + corner["width"] / 2, corner["y"] + corner["height"] / 2)

@@ -37,7 +37,7 @@ export class ShapeLayer extends EventTarget {
   }
 
   abandon() {
-    this.draft = this.#cross = null;
+    this.draft = this.#cross = this.#drag = null;
     this.#told("draft");
   }
 
