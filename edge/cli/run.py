@@ -44,7 +44,8 @@ def serve(path: Path) -> int:
         load_with_fallback,
         save_last_good,
     )
-    from edge.daemon.service import Daemon, log_omissions
+    from edge.daemon.reload import log_omissions
+    from edge.daemon.service import Daemon
     from edge.daemon.wiring import store_settings
     from edge.hub.places import find_model
     from edge.logs import start_logging
@@ -72,7 +73,7 @@ def serve(path: Path) -> int:
         except EdgeError as error:
             log.warning("%s", error)
     try:
-        Daemon(loaded, path, model_dir, store).run()
+        Daemon(config, path, model_dir, store).run()
     except EdgeError:
         raise
     except Exception:  # a fault of ours: into the log, where secrets are masked

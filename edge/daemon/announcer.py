@@ -14,6 +14,7 @@ from edge.daemon.messages import CameraWord
 from edge.findings import CaptureStats, Info, RuleAttributes, Stats
 from edge.mqtt.discovery import with_removals
 from edge.mqtt.publisher import Publisher
+from edge.mqtt.topics import Topics
 
 # what the camera's status topic says for each of the daemon's own words
 _PUBLISHED: dict[CameraWord, str] = {
@@ -38,8 +39,15 @@ class Announcer:
 
     def __init__(self, publisher: Publisher, told: Told = lambda _kind, _document: None) -> None:
         self._publisher = publisher
-        self._topics = publisher.topics
         self._told = told
+
+    def speak_through(self, publisher: Publisher) -> None:
+        """Use another publisher, and its topics, from now on."""
+        self._publisher = publisher
+
+    @property
+    def _topics(self) -> Topics:
+        return self._publisher.topics
 
     def camera(self, camera: str, word: CameraWord) -> None:
         """Whether the camera delivers pictures."""

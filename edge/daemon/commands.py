@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from edge.daemon.analyst import Analyst
-from edge.daemon.cameras import Cameras
+from edge.daemon.parts import Parts
 from edge.errors import QuestionError
 from edge.findings import AskReply
 from edge.frames import Keyframe
@@ -17,7 +16,6 @@ from edge.mqtt.commands import (
     SetEnabled,
     SetSensitivity,
 )
-from edge.mqtt.publisher import Publisher
 from edge.questions import Answer, choice, text
 
 log = logging.getLogger(__name__)
@@ -28,19 +26,10 @@ MAX_ANSWER_CHARS = 500
 class Commands:
     """From an order to the part that carries it out."""
 
-    def __init__(
-        self,
-        *,
-        cameras: Cameras,
-        analyst: Analyst,
-        publisher: Publisher,
-        on_keyframe: Callable[[Keyframe], None],
-        on_reload: Callable[[], None],
-    ) -> None:
-        self.publisher = publisher
-        self._cameras = cameras
-        self._analyst = analyst
-        self._on_keyframe = on_keyframe
+    def __init__(self, parts: Parts, on_reload: Callable[[], None]) -> None:
+        self._parts = parts  # the publisher may be another one by the time of a reply
+        self._cameras = parts.cameras
+        self._analyst = parts.analyst
         self._on_reload = on_reload
         self._num_asked = 0
 
@@ -69,7 +58,7 @@ class Commands:
             if keyframe is None:
                 log.warning("%s: gave no keyframe when asked for one", camera)
             else:
-                self._on_keyframe(keyframe)
+                self._parts.intake.take(keyframe)
 
         self._cameras.take(camera, now_mono_s, taken)
 
@@ -112,4 +101,4 @@ class Commands:
             else {option: round(value, 4) for option, value in answer.probabilities.items()},
             error=error,
         )
-        self.publisher.reply(command, reply.model_dump_json())
+        self._parts.publisher.reply(command, reply.model_dump_json())

@@ -1,0 +1,88 @@
+"""The present state of the whole daemon, gathered from its parts and told to those who ask.
+
+Looks and tells; changes nothing and keeps nothing but the time of the start. The documents are
+built by stats.py, present.py and introduction.py. Runs in the daemon's main thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+
+from edge.daemon.introduction import announce_discovery, announce_info
+from edge.daemon.parts import Parts
+from edge.daemon.present import build_present
+from edge.daemon.reporter import model_report
+from edge.daemon.stats import build_stats, outbox_stats, resident_mb
+from edge.errors import StoreError
+from edge.findings import Stats
+from edge.present import Present
+
+log = logging.getLogger(__name__)
+
+
+class Overview:
+    """Sees all parts; its uptime counts from when it was made."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._started_mono_s = time.monotonic()
+
+    def stats(self) -> Stats:
+        """How the box is doing now; raises StoreError if the outbox cannot be counted."""
+        parts = self._parts
+        pids = {name: child.pid for name, child in parts.lasting_children().items()}
+        now = time.monotonic()
+        return build_stats(
+            node=parts.config.node,
+            uptime_s=now - self._started_mono_s,
+            now_mono_s=now,
+            scheduler=parts.analyst.scheduler,
+            cameras=parts.cameras.hosts.values(),
+            analyzer=parts.analyst.host,
+            outbox=outbox_stats(parts.store.outbox_stats(), parts.publisher.stats()),
+            rss_mb=resident_mb({"main": os.getpid(), **pids}),
+        )
+
+    def status_line(self) -> str:
+        """The same in a few words, for the log and systemd."""
+        parts = self._parts
+        online = sum(h.status.state == "online" for h in parts.cameras.hosts.values())
+        broker = "broker connected" if parts.publisher.connected else "no broker"
+        return (
+            f"{online} of {len(parts.cameras.hosts)} cameras online, "
+            f"model {parts.analyst.host.state}, {broker}"
+        )
+
+    def tell_present(self, reply: Callable[[Present], None]) -> None:
+        """Tell someone on HTTP everything of this moment; nothing while the store refuses."""
+        parts = self._parts
+        try:
+            stats = self.stats()
+        except StoreError as error:
+            log.error("what the box is doing cannot be told: %s", error)
+            return
+        costs = parts.analyst.costs.last_hour(parts.config.rules, time.monotonic())
+        hosts, model = parts.cameras.hosts, parts.analyst.host.info
+        reply(build_present(parts.config, stats, hosts, parts.rules.book, model, costs))
+
+    def announce(self) -> None:
+        """Publish what this box is, its entities in Home Assistant, and every rule's state."""
+        parts = self._parts
+        self.announce_info()
+        announce_discovery(parts.announcer, parts.config, parts.publisher.topics, parts.store)
+        parts.rules.announce()
+
+    def announce_info(self) -> None:
+        """Publish what this box is, with the model as far as it is known."""
+        parts = self._parts
+        announce_info(parts.announcer, parts.config, model_report(parts.analyst.host.info))
+
+    def announce_stats(self) -> None:
+        """Publish the statistics; left out while the store refuses."""
+        try:
+            self._parts.announcer.stats(self.stats())
+        except StoreError as error:
+            log.error("no statistics this time: %s", error)
