@@ -7,28 +7,25 @@ neither where packets come from nor which are left out on purpose. Used by `sour
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 
 import av
-from av.video.frame import PictureType
 
 from edge.capture.clock import Arrival
 from edge.capture.facts import Counters
-from edge.capture.faults import LIBRARY_ERRORS, fault
+from edge.capture.faults import LIBRARY_ERRORS
+from edge.capture.framing import Framing, is_iframe
 from edge.capture.h264 import FrameNumbers
 from edge.capture.hardware import choose_decoder
 from edge.capture.main_stream import MainStream
 from edge.capture.opening import OpenStream, check_size
 from edge.capture.pacing import Pace
 from edge.capture.packets import Received, VideoPacket
-from edge.capture.picture import LumaScaler, read_rgb, upright_size_px
 from edge.capture.settings import SourceSettings
 from edge.capture.spare import SparePictures
-from edge.capture.timeline import DelayLine, FrameGrid, Placed, Timeline
-from edge.errors import PictureError, SourceUnsupported
-from edge.frames import Frame, Image, Luma
+from edge.capture.timeline import FrameGrid, Placed, Timeline
+from edge.frames import Frame, Luma
 
 log = logging.getLogger(__name__)
 
@@ -68,17 +65,14 @@ class Decoding:
         pace: Pace | None,
         main: MainStream | None = None,
     ) -> None:
-        self._main = main
-        self._delay = DelayLine()
         self._settings = settings
         self._count = count
-        self._pace = pace
+        self._framing = Framing(settings, stream, pace, main)
         self._timeline = Timeline(
             1.0 / (stream.fps or DEFAULT_FPS), live=not stream.recorded, start_s=stream.start_s
         )
         self._grid = FrameGrid(settings.fps)
         self._spare = SparePictures()
-        self._scaler = LumaScaler()
         self._needs_iframe = True
         self._broken_mono_s = 0.0
         self._held_packets = 0
@@ -90,6 +84,7 @@ class Decoding:
     def follow(self, stream: OpenStream, mono_s: float) -> None:
         """Go on with another stream, as a looped recording opened again; its time goes on."""
         self._take_stream(stream)
+        self._framing.follow(stream)
         self._timeline.restart()
         self.break_off(mono_s)
 
@@ -190,10 +185,10 @@ class Decoding:
             pictures = []
             self._give_up_hardware()
         self.restart()
-        if len(pictures) != 1 or pictures[0].is_corrupt or not _is_iframe(pictures[0]):
+        if len(pictures) != 1 or pictures[0].is_corrupt or not is_iframe(pictures[0]):
             return None
         check_size(self._settings, pictures[0].width, pictures[0].height)
-        return Look(pictures[0], self._luma(pictures[0]), received)
+        return Look(pictures[0], self._framing.luma(pictures[0]), received)
 
     def show(self, look: Look) -> Iterator[Frame]:
         """Hand on an I-frame that was looked at, as the next frame.
@@ -207,12 +202,16 @@ class Decoding:
         self._count.seen += 1
         self._count.decoded += 1
         self.last_decoded_mono_s = arrival.mono_s
-        self._note_delay(look.picture, arrival)
+        self._framing.note_delay(look.picture, arrival)
         after_gap = self._needs_iframe
         self._needs_iframe = False
         self._grid.is_due(placed.pts_s)
         self._shown = look
-        yield self._build_frame(look.picture, look.luma, placed.pts_s, arrival, seq, after_gap)
+        frame = self._framing.build(
+            look.picture, look.luma, placed.pts_s, arrival, seq=seq, after_gap=after_gap
+        )
+        self._count.handed_on += 1
+        yield frame
 
     def _is_shown(self, arrival: Arrival) -> bool:
         return self._shown is not None and self._shown.received.arrival is arrival
@@ -284,11 +283,11 @@ class Decoding:
         self._count.seen += 1
         self._count.decoded += 1
         self.last_decoded_mono_s = arrival.mono_s
-        self._note_delay(picture, arrival)
+        self._framing.note_delay(picture, arrival)
         self._check_picture(picture, arrival)
         # An I-frame that came before the break may still have waited in the decoder.
         is_whole = arrival.mono_s >= self._broken_mono_s and not picture.is_corrupt
-        after_gap = self._needs_iframe and _is_iframe(picture) and is_whole
+        after_gap = self._needs_iframe and is_iframe(picture) and is_whole
         if after_gap:
             self._needs_iframe = False
             self._grid.restart()
@@ -296,8 +295,12 @@ class Decoding:
         if self._needs_iframe or not (on_grid or self._grid.is_due(placed.pts_s)):
             self._count.dropped += 1
             return
-        luma = self._luma(picture)
-        yield self._build_frame(picture, luma, placed.pts_s, arrival, seq, after_gap)
+        luma = self._framing.luma(picture)
+        frame = self._framing.build(
+            picture, luma, placed.pts_s, arrival, seq=seq, after_gap=after_gap
+        )
+        self._count.handed_on += 1
+        yield frame
 
     def _check_picture(self, picture: av.VideoFrame, arrival: Arrival) -> None:
         """Note damage and a change of size. Raises SourceUnsupported for an absurd size."""
@@ -320,61 +323,3 @@ class Decoding:
         if placed.gap:
             self.break_off(arrival.mono_s)
         return placed
-
-    def _note_delay(self, picture: av.VideoFrame, arrival: Arrival) -> None:
-        stamp_s = self._stamp_s(picture)
-        if stamp_s is not None:
-            self._delay.note(stamp_s, arrival.mono_s)
-
-    def _stamp_s(self, picture: av.VideoFrame) -> float | None:
-        """A picture's own time; FFmpeg's `time` lacks for those that come out at the end."""
-        if picture.pts is None or not self._stream.timed:
-            return None
-        return picture.pts * self._tick_s
-
-    def _luma(self, picture: av.VideoFrame) -> Luma:
-        try:
-            return self._scaler.scale(picture)
-        except PictureError as error:
-            raise fault(SourceUnsupported, self._settings, str(error)) from error
-
-    def _build_frame(
-        self,
-        picture: av.VideoFrame,
-        luma: Luma,
-        pts_s: float,
-        arrival: Arrival,
-        seq: int,
-        after_gap: bool,
-    ) -> Frame:
-        received_mono_s = arrival.mono_s
-        if self._pace is not None:
-            arrival = self._pace.wait(pts_s)
-        width_px, height_px = upright_size_px(picture)
-        self._count.handed_on += 1
-        return Frame(
-            camera=self._settings.camera,
-            luma=luma,
-            width_px=width_px,
-            height_px=height_px,
-            pts_s=pts_s,
-            mono_s=arrival.mono_s,
-            captured_at=arrival.at,
-            seq=seq,
-            is_iframe=_is_iframe(picture),
-            after_gap=after_gap,
-            read_image=self._reader_of(picture, received_mono_s),
-        )
-
-    def _reader_of(self, picture: av.VideoFrame, received_mono_s: float) -> Callable[[], Image]:
-        """What reads the frame's colours: from this picture, or from the main stream's."""
-        own = partial(read_rgb, picture)
-        if self._main is None:
-            return own
-        stamp_s = self._stamp_s(picture)
-        captured_mono_s = received_mono_s if stamp_s is None else stamp_s + self._delay.least_s
-        return partial(self._main.image_at, captured_mono_s, own)
-
-
-def _is_iframe(picture: av.VideoFrame) -> bool:
-    return picture.key_frame or picture.pict_type == PictureType.I

@@ -1,6 +1,6 @@
 """Pictures out of decoded frames: the small luma for the sampler, the colours on demand.
 
-Knows pixel formats, colour matrices and rotation; knows nothing of streams. Called by `source`.
+Knows pixel formats, colour matrices and rotation; knows nothing of streams. Called by `framing`.
 """
 
 from __future__ import annotations
