@@ -10,8 +10,8 @@ import pytest
 from edge.demo.cast import MAKERS
 from edge.demo.chance import random_moment
 from edge.demo.drawing import draw
+from edge.demo.drawing.house import FIRST_THING_OWNER
 from edge.demo.drawing.pen import Canvas
-from edge.demo.drawing.picture import FIRST_THING_OWNER
 from edge.demo.home import build_home
 from edge.demo.world import KINDS, Camera, Light, Moment, Sign
 from edge.geometry import FULL, Box
