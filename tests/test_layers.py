@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,3 +94,9 @@ def test_no_catch_all_names() -> None:
 def test_every_folder_is_known() -> None:
     folders = {p.name for p in EDGE.iterdir() if p.is_dir() and p.name != "__pycache__"}
     assert folders <= STAGES | WIRING | TOOLS | {"config"}
+
+
+def test_the_readme_shows_every_folder() -> None:
+    readme = EDGE.with_name("README.md").read_text()
+    shown = set(re.findall(r"^edge/(\w+)/ ", readme, re.MULTILINE))
+    assert shown == STAGES | WIRING | TOOLS | {"config"}
