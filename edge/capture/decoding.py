@@ -151,11 +151,6 @@ class Decoding:
         self._spare.leave_out(pts_s)
         return True
 
-    def _pass_over(self, num_pictures: int) -> None:
-        self._count.seen += num_pictures
-        self._count.dropped += num_pictures
-        self._count.left_out += num_pictures
-
     def drain(self, arrival: Arrival) -> Iterator[Frame]:
         """What the decoder still holds; the next packet must be an I-frame's."""
         yield from self._decode(None, None, arrival)
@@ -164,7 +159,7 @@ class Decoding:
     def restart(self) -> None:
         """The next packet does not follow the last one."""
         self._decoder.flush_buffers()
-        self._pass_over(self._spare.clear())
+        self._count.leave_out(self._spare.clear())
         self._held_packets = 0
         if self._frame_numbers is not None:
             self._frame_numbers.restart()
@@ -278,7 +273,7 @@ class Decoding:
             placed = self._place(picture.pts, picture.dts, arrival)
         for pts_s in self._spare.passed(placed.pts_s):
             self._grid.pass_by(pts_s)
-            self._pass_over(1)
+            self._count.leave_out(1)
         seq = self._count.seen
         self._count.seen += 1
         self._count.decoded += 1

@@ -36,6 +36,12 @@ class Counters:
     drains: int = 0
     drained: int = 0
 
+    def leave_out(self, num_pictures: int) -> None:
+        """Count pictures that are not decoded."""
+        self.seen += num_pictures
+        self.dropped += num_pictures
+        self.left_out += num_pictures
+
 
 @dataclass(frozen=True, slots=True)
 class MainFacts:

@@ -137,7 +137,7 @@ class Source:
             yield from self._frames_of(received)
             self._check_progress(received.arrival.mono_s)
         if self._resting.is_resting:
-            self._leave_out(self._resting.drop(0.0))
+            self._count.leave_out(self._resting.drop(0.0))
         yield from self._decoding.drain(Arrival(self._clock.mono_s(), self._clock.utc()))
 
     def _rewind(self) -> None:
@@ -163,7 +163,7 @@ class Source:
         is_hole = received.after_skip or received.packet.is_corrupt
         resting = self._resting
         if resting.is_resting and is_hole:
-            self._leave_out(resting.drop(now_s))
+            self._count.leave_out(resting.drop(now_s))
         if resting.is_resting:
             yield from self._rest(received)
             return
@@ -184,7 +184,7 @@ class Source:
             is_wanted = resting.keep(received)
         if resting.is_iframes_only:
             if resting.has_failed:
-                self._leave_out(resting.drop(received.time_s))
+                self._count.leave_out(resting.drop(received.time_s))
                 self._decoding.break_off(received.arrival.mono_s)
         elif is_wanted or not self._watcher.is_quiet():
             yield from self._wake(received.time_s)
@@ -201,7 +201,7 @@ class Source:
         if is_changed and not (is_first or resting.is_iframes_only):
             resting.keep(received)
             return True
-        self._leave_out(resting.looked(received))
+        self._count.leave_out(resting.looked(received))
         yield from self._decoding.show(look)
         return False
 
@@ -211,8 +211,3 @@ class Source:
         for received in self._resting.end(now_s):
             yield from self._decoding.frames_of(received)
             self._resting.note(received, quiet=self._watcher.is_quiet())
-
-    def _leave_out(self, num_pictures: int) -> None:
-        self._count.seen += num_pictures
-        self._count.dropped += num_pictures
-        self._count.left_out += num_pictures

@@ -26,10 +26,11 @@ from typing import TYPE_CHECKING, Any
 
 from edge.cli.arguments import UsageError, positive, seconds
 from edge.cli.ask_chat import chat
+from edge.config.model_names import DEFAULT_MODEL
 from edge.conversation import Picture
 from edge.geometry import Box
 from edge.heatmap import draw_overlay
-from edge.hub.places import DEFAULT_MODEL, find_model
+from edge.hub.places import find_model
 from edge.pictures import load_picture, save_png
 from edge.questions import (
     AnalysisRequest,

@@ -19,8 +19,9 @@ import json
 import sys
 from pathlib import Path
 
+from edge.config.model_names import DEFAULT_MODEL
 from edge.errors import ModelMissing, PictureError, SourceUnreachable
-from edge.hub.places import DEFAULT_MODEL, find_model
+from edge.hub.places import find_model
 
 NAME = "bench"
 HELP = "measure the engine on this machine"

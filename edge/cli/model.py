@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 
 from edge.cli.model_convert import add_convert, run_convert
 from edge.cli.model_facts import megabytes, self_test, warnings_of
+from edge.config.model_names import DEFAULT_MODEL
 from edge.errors import ModelInvalid, ModelMissing
 from edge.hub.folder import MANIFEST, faults_of, read_manifest
-from edge.hub.places import DEFAULT_MODEL, dir_for_pulling, locate_model
+from edge.hub.places import dir_for_pulling, locate_model
 
 if TYPE_CHECKING:
     from edge.vlm.layout import Layout

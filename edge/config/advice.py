@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from edge.config.faults import Fault, TreePath, show
+from edge.config.model_names import DEMO_MODEL
 from edge.config.models import Config
-from edge.config.services import DEMO_MODEL
 from edge.questions import MAX_QUESTIONS
 from edge.redact import redact_url
 

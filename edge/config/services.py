@@ -21,10 +21,8 @@ from pydantic import (
 from edge.config.block import Between, Block, FilePath, Text, TopicLevels, one_of, resolve_path
 from edge.config.describe_as import DescribeAs
 from edge.config.faults import Fault, refuse, show
+from edge.config.model_names import DEFAULT_MODEL, DEMO_MODEL
 from edge.config.quantities import duration, size
-
-DEFAULT_MODEL = "OpenVINO/Qwen3-VL-2B-Instruct-int8-ov"
-DEMO_MODEL = "demo"
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _PATH_START = re.compile(r"/|\./|\.\./|~")

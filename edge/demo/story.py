@@ -22,7 +22,6 @@ from edge.demo.world import (
     DoorState,
     Light,
     Moment,
-    Thing,
     Weather,
     Yard,
 )
@@ -75,10 +74,6 @@ class Story:
             camera=self._camera_at(cycle_t_s),
             seed=(self.seed * 1_000_003 + round(t_s * 1000)) % 2**31,
         )
-
-    def things_at(self, t_s: float) -> tuple[Thing, ...]:
-        """What is in the yard or near it at `t_s`; the least that `moment_at` says."""
-        return self.moment_at(t_s).things
 
     def _light_at(self, t_s: float, rain: float) -> Light:
         """Day, a dusk of 40 s, two and a half minutes of night, and dawn."""

@@ -8,11 +8,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from edge.config.model_names import DEFAULT_MODEL, DEMO_MODEL
 from edge.errors import ModelMissing
 from edge.hub.folder import require_complete
 
-DEFAULT_MODEL = "OpenVINO/Qwen3-VL-2B-Instruct-int8-ov"
-DEMO_MODEL = "demo"
 DEMO_DIR = Path(__file__).parents[1] / "demo" / "model"
 SYSTEM_DIR = Path("/var/lib/edge/models")
 

@@ -6,6 +6,7 @@ only if they are asked for.
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -155,3 +156,8 @@ def small_jpeg(image: Image, width_px: int) -> bytes:
     if width > width_px:
         image = resize_bicubic(image, width_px, max(1, round(height * width_px / width)))
     return encode_jpeg(image, THUMB_QUALITY)
+
+
+def data_url(jpeg: bytes) -> str:
+    """The picture as a URL that needs no file."""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")

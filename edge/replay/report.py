@@ -6,7 +6,6 @@ Puts together what the template shows; the template escapes every word. Called b
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from edge.errors import ReportError
 from edge.geometry import Box, Polygon
 from edge.replay.clips import clip_name
 from edge.replay.compare import Differences, Side, differences, figures
-from edge.replay.outcome import Outcome, Shown
+from edge.replay.outcome import Outcome, Shown, data_url
 from edge.replay.plot import (
     BAND_PX,
     BOTTOM,
@@ -186,10 +185,6 @@ def _cells(recording: Recording) -> tuple[tuple[float, float, float, float, floa
     )
 
 
-def _data_url(jpeg: bytes) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
-
-
 def _points(area: Polygon) -> str:
     """An SVG polygon's points in percent of the picture."""
     return " ".join(f"{100 * x:.2f},{100 * y:.2f}" for x, y in area.points)
@@ -210,7 +205,7 @@ def _clock(t_s: float) -> str:
 
 _FILTERS: dict[str, Callable[..., Any]] = {
     "clock": _clock,
-    "data_url": _data_url,
+    "data_url": data_url,
     "points": _points,
     "box": _percent_box,
     "percents": _percents,

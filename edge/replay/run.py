@@ -35,10 +35,6 @@ class ReplayPlan:
     source: SourceSettings
     sampler: SamplerSettings
 
-    def of_clip(self, clip: Path) -> ReplayPlan:
-        """The same for another file."""
-        return replace(self, source=replace(self.source, url=str(clip.absolute())))
-
 
 def plain_plan(clip: Path, decode: Decode = "all") -> ReplayPlan:
     """A clip without any configuration."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from edge.geometry import Box, Polygon
 from edge.replay.cost import ASSUMED_CALL_S
 from edge.replay.masks import MAX_MASKED, covered_frac
-from edge.replay.outcome import Shown
+from edge.replay.outcome import Shown, data_url
 from edge.replay.plot import clock, count
 from edge.replay.record import WHY, Recording
 from edge.replay.stretch import Stretch
@@ -65,7 +64,7 @@ def build_report(
             mask=[_points(area) for area in settings.mask],
             zones={name: _points(area) for name, area in settings.zones},
         ),
-        picture=_data_url(stretch.scene),
+        picture=data_url(stretch.scene),
         series=_series(recording),
         keyframes=[_keyframe(one) for one in shown],
         dropped=[
@@ -227,7 +226,7 @@ def _keyframe(shown: Shown) -> TuneKeyframe:
         detail=shown.detail,
         sharpness=round(shown.sharpness, 1),
         quality=round(shown.quality, 2),
-        picture=_data_url(shown.picture) if shown.picture else None,
+        picture=data_url(shown.picture) if shown.picture else None,
     )
 
 
@@ -243,7 +242,3 @@ def _boxes(boxes: Iterable[Box]) -> list[list[float]]:
 
 def _points(area: Polygon) -> Points:
     return [[round(x, 4), round(y, 4)] for x, y in area.points]
-
-
-def _data_url(jpeg: bytes) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")

@@ -23,7 +23,7 @@ from edge.geometry import Polygon
 from edge.tuning import MAX_SECONDS, MIN_SECONDS, TuneReport, TuneRequest
 from edge.web.refusals import Refusal
 from edge.web.reply import ErrorReply
-from edge.web.turns import wait_until_gone
+from edge.web.streams import wait_until_gone
 from edge.web.web import Web
 
 MAX_MASK_CHARS = 50_000

@@ -1,4 +1,4 @@
-"""EventStream: a reply of server-sent events that ends when the client goes away."""
+"""EventStream: a reply of server-sent events; and to know when the client goes away."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class EventStream(Response):
         """ASGI."""
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         sending = asyncio.ensure_future(self._send_all(send))
-        gone = asyncio.ensure_future(_wait_until_gone(receive))
+        gone = asyncio.ensure_future(wait_until_gone(receive))
         try:
             await asyncio.wait({sending, gone}, return_when=asyncio.FIRST_COMPLETED)
             if sending.done():
@@ -40,6 +40,7 @@ class EventStream(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _wait_until_gone(receive: Receive) -> None:
+async def wait_until_gone(receive: Receive) -> None:
+    """Ends when the client of a request, which has been read, goes away."""
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -16,6 +16,7 @@ from starlette.types import Receive
 from edge.conversation import Piece, Turn, TurnResult
 from edge.errors import EdgeError, TooBusy, Withdrawn
 from edge.web.inside import Door
+from edge.web.streams import wait_until_gone
 
 
 def new_turn_id() -> str:
@@ -84,12 +85,6 @@ async def _result(door: Door, turn: Turn) -> TurnResult:
             if isinstance(piece, TurnResult):
                 return piece
     raise Withdrawn("the turn ended without a result")
-
-
-async def wait_until_gone(receive: Receive) -> None:
-    """Ends when the client of a request, which has been read, goes away."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 async def begin(heard: AsyncIterator[Piece | TurnResult], receive: Receive) -> Piece | TurnResult:

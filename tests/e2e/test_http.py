@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import requests
 
 from edge.pictures import load_picture
 from tests.support.daemon import DaemonProcess, wait_until
+from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
@@ -30,11 +30,6 @@ rules:
   person: {{ask: "Is there a person?", describe: never, cameras: [yard]}}
   parcel: {{ask: "Is there a parcel?", zones: [step], describe: never, cameras: [yard]}}
 """
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def test_a_box_over_http(tmp_path: Path) -> None:

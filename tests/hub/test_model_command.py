@@ -10,9 +10,10 @@ import pytest
 
 from edge.cli import main
 from edge.cli.model_progress import open_progress
+from edge.config.model_names import DEFAULT_MODEL
 from edge.hub.folder import MANIFEST, PARTIAL_DIR
 from edge.hub.listing import Listing, RemoteFile
-from edge.hub.places import DEFAULT_MODEL, DEMO_DIR
+from edge.hub.places import DEMO_DIR
 from tests.support.hub_server import Fault, HubServer
 
 BIG = "openvino_language_model.bin"

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from edge.config.model_names import DEFAULT_MODEL
 from edge.errors import ModelInvalid, ModelMissing
 from edge.hub import places
 from edge.hub.folder import PARTIAL_DIR, REQUIRED
-from edge.hub.places import DEFAULT_MODEL, DEMO_DIR, dir_for_pulling, find_model, search_dirs
+from edge.hub.places import DEMO_DIR, dir_for_pulling, find_model, search_dirs
 
 REPO = "Some/model"
 

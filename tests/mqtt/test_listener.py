@@ -9,7 +9,8 @@ import pytest
 from edge.errors import DeliveryError
 from edge.mqtt.listener import Listener
 from tests.mqtt.conftest import settings_for
-from tests.support.broker import Mosquitto, Subscriber, free_port
+from tests.support.broker import Mosquitto, Subscriber
+from tests.support.ports import free_port
 
 
 def test_messages_are_heard(tmp_path: Path) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edge.config.template import all_templates
+from edge.pictures import encode_jpeg
 from edge.web.settings import Key, WebSettings
-from tests.support.page_box import SlowDoor, fill_store
+from tests.support.page_box import SlowDoor, draw_yard, fill_store
 from tests.web.conftest import Running, Serve, serve
 
 __all__ = ["serve"]
@@ -47,6 +49,14 @@ def patient() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("edge.web.glance.ANSWER_S", 60.0)
         yield
+
+
+@pytest.fixture(scope="module")
+def yard(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a drawn yard."""
+    path = tmp_path_factory.mktemp("pictures") / "yard.jpg"
+    path.write_bytes(encode_jpeg(draw_yard(), 90))
+    return path
 
 
 Visits = Callable[..., Any]  # a Playwright page; the library may be missing

@@ -18,13 +18,6 @@ from tests.web.conftest import Running
 expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
 
 
-@pytest.fixture(scope="module")
-def yard(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("pictures") / "yard.jpg"
-    path.write_bytes(encode_jpeg(draw_yard(), 90))
-    return path
-
-
 def ask(page: Any, query: str) -> None:
     page.get_by_label("Question", exact=True).fill(query)
     page.get_by_role("button", name="Ask", exact=True).click()

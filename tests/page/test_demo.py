@@ -12,7 +12,7 @@ from edge import demo
 from edge.demo.broker import LocalBroker
 from tests.page.conftest import Visits
 from tests.support.daemon import DaemonProcess, wait_until
-from tests.web.conftest import free_port
+from tests.support.ports import free_port
 
 expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
 

@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 
-from edge.pictures import encode_jpeg
 from tests.page.conftest import ADMIN, VIEWER, Visits
-from tests.support.page_box import draw_yard
 from tests.web.conftest import Running
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
@@ -17,13 +15,6 @@ expect = sync_api.expect
 
 DESKTOP, PHONE = {"width": 1360, "height": 900}, {"width": 390, "height": 844}
 BLOCKED_MS = 2000  # of one task in the page; a busy test machine takes what should be 50
-
-
-@pytest.fixture(scope="module")
-def yard(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("pictures") / "yard.jpg"
-    path.write_bytes(encode_jpeg(draw_yard(), 90))
-    return path
 
 
 def test_login(guarded: Running, visit: Visits) -> None:

@@ -21,6 +21,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from tests.support.ports import free_port
+
 
 def mosquitto_path() -> str:
     """Where mosquitto is; skips the test without it."""
@@ -30,13 +32,6 @@ def mosquitto_path() -> str:
     if found is None:
         pytest.skip("mosquitto is not installed (apt install mosquitto)")
     return found
-
-
-def free_port() -> int:
-    """A TCP port on loopback that was free a moment ago."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @dataclass(frozen=True)

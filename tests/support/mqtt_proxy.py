@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
-from tests.support.broker import free_port
+from tests.support.ports import free_port
 
 PUBLISH, PUBACK = 3, 4
 

@@ -447,9 +447,6 @@ def test_bad_turns_are_refused(demo_engine, noise, make, said):
         demo_engine.talk(make(noise(64, 64)))
 
 
-NEW = {"session": "a", "opens": True}
-
-
 @pytest.mark.parametrize(
     ("make", "said"),
     [

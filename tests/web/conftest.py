@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,14 +16,10 @@ from edge.store.settings import StoreSettings
 from edge.web.server import WebServer
 from edge.web.settings import WebSettings
 from tests.support.daemon import wait_until
+from tests.support.ports import free_port
 from tests.support.web_box import WorkingDoor
 
 PNG = encode_png(np.full((48, 64, 3), 200, np.uint8))
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 @dataclass

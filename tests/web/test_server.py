@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
-import struct
 import time
-import zlib
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -20,9 +18,11 @@ from edge.web.connections import MAX_CONNECTIONS
 from edge.web.server import WebServer
 from edge.web.settings import WebSettings
 from edge.web.uploads import KEPT_PIXELS
+from tests.support import bombs
 from tests.support.daemon import wait_until
+from tests.support.ports import free_port
 from tests.support.web_box import WorkingDoor
-from tests.web.conftest import Running, Serve, free_port
+from tests.web.conftest import Running, Serve
 
 
 class NoArchive:
@@ -128,28 +128,12 @@ def test_one_connection_too_many_is_hung_up_on(serve: Serve) -> None:
     wait_until(lambda: box.get("/health").status_code == 200, "there is room again")
 
 
-def bomb(width: int, height: int) -> bytes:
-    """A PNG that says it has so many pixels, with the data of a few."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        body = kind + data
-        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
-
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", head)
-        + chunk(b"IDAT", zlib.compress(bytes(1_000_000), 9))
-        + chunk(b"IEND", b"")
-    )
-
-
 @pytest.mark.parametrize(
     ("width", "height"), [(60_000, 60_000), (32_768, 2_000), (1, 40_000), (0, 9)]
 )
 def test_bombs_are_refused_before_they_are_decoded(box: Running, width: int, height: int) -> None:
     started = time.process_time()
-    reply = box.post("/api/v1/chat", files={"image": bomb(width, height)}, data={"query": "x"})
+    reply = box.post("/api/v1/chat", files={"image": bombs.png(width, height)}, data={"query": "x"})
     assert (reply.status_code, reply.json()["error"]["where"]) == (400, "image")
     assert time.process_time() - started < 1
 
