@@ -19,8 +19,8 @@ from edge.demo.train import loop
 from edge.demo.train.asking import Lists, ask_about, build_writer
 from edge.demo.train.dims import NUM_VOCABULARY, TEXT
 from edge.demo.train.model import Sight, build_model, see
-from edge.demo.train.packing import NO_TARGET, Text
-from edge.demo.train.speaking import hear, speak, typed_answers
+from edge.demo.train.speaking import ALONE_WEIGHT, answer_weights, hear, speak, typed_answers
+from edge.demo.train.tail import NO_TARGET, Text
 from edge.demo.train.teaching import (
     Heads,
     look_at,
@@ -33,6 +33,7 @@ from edge.demo.train.team import Place
 from edge.demo.train.trainee import Pupil, Trainee
 from edge.demo.train.views import Mixture, endless_batches
 from edge.demo.train.vocabulary import build_tokenizer
+from edge.demo.train.writing import Exchange
 from edge.questions import yes_no
 from edge.vlm.dialogue import build_ask
 
@@ -108,6 +109,16 @@ def test_probabilities_are_those_of_the_options(tokenizer, writer, views):
         for ask, shares in zip(lesson.asks, picture, strict=True):
             assert tuple(shares) == ask.question.options
             assert sum(shares.values()) == pytest.approx(1)
+
+
+def test_rare_answers_can_count_as_much_as_usual_ones():
+    groups = np.array([[0, 1, 2], [1, 1, 2], [1, 1, NO_TARGET], [1, NO_TARGET, 0]])
+    plain = answer_weights(groups, even=False)
+    np.testing.assert_array_equal(plain, groups != NO_TARGET)
+    even = answer_weights(groups, even=True)
+    np.testing.assert_allclose(even[:, 0], [1 / 2, 1 / 6, 1 / 6, 1 / 6])
+    np.testing.assert_allclose(even[:, 1], np.array([1, 1, 1, 0]) * ALONE_WEIGHT / 3, rtol=1e-6)
+    np.testing.assert_allclose(even[:, 2], [1 / 4, 1 / 4, 0, 1 / 2])
 
 
 def test_symbols_of_different_labels_differ(views):
@@ -228,7 +239,7 @@ def test_a_conversation_is_written_as_the_engine_writes_it(writer):
     question = yes_no("q", "Is there a dog?")
     coder, chat = writer.grammar.coder, writer.grammar.chat
     words = coder.decode(build_ask(coder, question))
-    text = writer.conversation([(words, "no"), ("Why?", "nobody")])
+    text = writer.conversation([Exchange(words, "no"), Exchange("Why?", "nobody")])
     no, nobody = coder.encode("no"), coder.encode("nobody")
     wanted = build_ask(coder, question) + chat.closing + no + writer.following
     assert text.ids == wanted + coder.encode("Why?") + chat.closing + nobody
@@ -252,6 +263,6 @@ def test_overviews_are_seen_and_learned_too(tokenizer, writer):
 
 
 def test_a_question_without_an_answer_teaches_nothing(writer):
-    text = writer.answer("Who?", None)
+    text = writer.answer(Exchange("Who?", None))
     assert isinstance(text, Text)
     assert set(text.targets) == {NO_TARGET}

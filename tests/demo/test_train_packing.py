@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.demo.train.packing import NO_TARGET, Grammar, Packed, Shown, Text, pack
+from edge.demo.train.packing import Grammar, Packed, Shown, pack
+from edge.demo.train.tail import NO_TARGET, Text
 from edge.questions import choice, count, rating, text, yes_no
 from edge.vlm.layout import Layout, load_layout
 from edge.vlm.look import Looker

@@ -14,7 +14,8 @@ from transformers import Qwen2TokenizerFast
 
 from edge.demo.train.dims import TOKEN_PX
 from edge.demo.train.facts import Case, case_of
-from edge.demo.train.packing import NO_TARGET, Grammar, Packed, Shown, Text, pack
+from edge.demo.train.packing import Grammar, Packed, Shown, pack
+from edge.demo.train.tail import NO_TARGET, Text
 from edge.demo.train.topics import Ask, Rng, random_ask
 from edge.demo.train.views import View
 from edge.demo.train.vocabulary import chat_parts
@@ -29,7 +30,7 @@ from edge.vlm.guide import Guides
 from edge.vlm.tokens import TokenCoder
 
 PAIR_AT_S = 0.5  # `EngineSettings.before_gap_s` / 2
-LENGTHS = ((1, 3), (1, 3), (4, 8), (4, 8), (9, 16), (17, 32))
+LENGTHS = ((1, 3), (1, 3), (4, 8), (4, 8), (4, 8), (9, 16), (9, 16), (17, 32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,12 @@ def build_writer(tokenizer: Qwen2TokenizerFast, num_vocabulary: int) -> Writer:
     return Writer(grammar, following, ids["<|im_end|>"], guides, plan)
 
 
-def random_lists(rng: Rng) -> list[Lists]:
-    """How one batch is asked: always with a list, now and then also without."""
+def random_lists(rng: Rng, *, written: bool = True) -> list[Lists]:
+    """How one batch is asked: always with a list; now and then also without, if answers are
+    `written` at all.
+    """
+    if not written:
+        return [Lists(listed=True, text=False, conversation=False, description=False)]
     first = Lists(True, rng.random() < 0.25, False, rng.random() < 0.2)
     if rng.random() < 0.55:
         return [first]

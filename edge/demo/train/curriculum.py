@@ -2,7 +2,8 @@
 
 1. see: the vision tower alone says what every part of a picture shows; one large thing first, then
    more and more around it.
-2. talk: the language model alone learns the engine's ways of asking, on labels instead of pictures.
+2. talk: the language model alone learns the engine's ways of asking, on labels instead of pictures,
+   with rare answers counting as much as usual ones.
 3. join: both together on pictures and questions, the labels as a lesser task.
 """
 
@@ -20,19 +21,27 @@ from torch import Tensor
 from edge.demo.train.asking import Lesson, ask_about, build_writer, random_lists
 from edge.demo.train.dims import NUM_VOCABULARY
 from edge.demo.train.loop import Outcome, Scores, Stage, Step, replayed
-from edge.demo.train.speaking import Heard, hear, speak, typed_answers, written_right
-from edge.demo.train.teaching import look_at, score, target_of, teach
+from edge.demo.train.speaking import (
+    Heard,
+    hear,
+    pointers_of,
+    speak,
+    typed_answers,
+    written_right,
+)
+from edge.demo.train.teaching import Target, look_at, score, target_of, teach
 from edge.demo.train.trainee import Trainee
 from edge.demo.train.views import Mixture, View, endless_batches
 from edge.demo.train.vocabulary import build_tokenizer
-from edge.demo.train.writing import Writer
 
-KEPT_BATCHES = 120
-REPLAYS = 2
+KEPT_BATCHES = 60
+REPLAYS, TALK_REPLAYS = 2, 6  # of each picture; those that are only talked about get new questions
 SCORE_EVERY = 5
 SYMBOL_NOISE = 0.08
 LABELS_FRAC = 0.3  # weight of the labels once questions are learned on pictures
 FULL = Mixture()
+CROWDED = Mixture(1.0, 0.35, 0.0, 0.0, 0.1, low=True)  # much is there: as many yes as no
+TALKED_ABOUT = Mixture(0.9, 0.03, 0.03, 0.08, 0.2, 0.06, low=True)
 
 Open = Callable[[tuple[int, ...]], Step]
 
@@ -57,21 +66,19 @@ def seeing(mixture: Mixture) -> Open:
     return start
 
 
-def talking(mixture: Mixture) -> Open:
-    """The language model alone, on symbols."""
+def talking(mixture: Mixture, *, written: bool) -> Open:
+    """The language model alone, on symbols; `written` with answers that are written as well."""
 
     def start(seed: tuple[int, ...]) -> Step:
-        batches = _batches(seed, mixture)
-        rng = np.random.default_rng((*seed, 98))
-        torch.manual_seed(int(rng.integers(2**31)))
-        writer = build_writer(build_tokenizer(NUM_VOCABULARY), NUM_VOCABULARY)
+        batches = _batches(seed, mixture, TALK_REPLAYS)
+        questioner = Questioner(seed, written=written, even=True)
 
         def step(trainee: Trainee, number: int) -> Outcome:
             views = next(batches)
             target = target_of(views)
             symbols = trainee.image.heads.symbols(target)
             symbols = symbols + SYMBOL_NOISE * torch.randn_like(symbols)
-            losses, scores = _ask(trainee, rng, writer, views, symbols, (), number)
+            losses, scores = questioner.ask(trainee, views, target, symbols, (), number)
             return Outcome(losses, scores, len(views))
 
         return step
@@ -79,13 +86,14 @@ def talking(mixture: Mixture) -> Open:
     return start
 
 
-def joining(mixture: Mixture) -> Open:
-    """Both, on pictures and questions."""
+def joining(mixture: Mixture, *, written: bool) -> Open:
+    """Both, on pictures and questions; `written` with answers that are written as well, and with
+    the tower's tokens free to say more than the symbols.
+    """
 
     def start(seed: tuple[int, ...]) -> Step:
         batches = _batches(seed, mixture)
-        rng = np.random.default_rng((*seed, 98))
-        writer = build_writer(build_tokenizer(NUM_VOCABULARY), NUM_VOCABULARY)
+        questioner = Questioner(seed, written=written)
 
         def step(trainee: Trainee, number: int) -> Outcome:
             views = next(batches)
@@ -93,11 +101,13 @@ def joining(mixture: Mixture) -> Open:
             image = trainee.image
             sight = look_at(image.visual, views)
             taught = teach(image.heads, sight, target)
-            del taught["symbols"]  # the tokens are free now to say more
-            losses = {name: LABELS_FRAC * loss for name, loss in taught.items()}
+            if written:
+                del taught["symbols"]
+            labels_frac = LABELS_FRAC if written else 1.0
+            losses = {name: labels_frac * loss for name, loss in taught.items()}
             scores = score(image.heads, sight, target) if number % SCORE_EVERY == 0 else {}
-            asked, answered = _ask(
-                trainee, rng, writer, views, sight.tokens, sight.deepstack, number
+            asked, answered = questioner.ask(
+                trainee, views, target, sight.tokens, sight.deepstack, number
             )
             return Outcome(losses | asked, scores | answered, len(views))
 
@@ -111,37 +121,46 @@ def build_stages() -> list[Stage]:
     return [
         Stage("see-large", 900, seeing(Mixture(0.3, 0.02, 0.0, 0.0, 0.1, low=True))),
         Stage("see-some", 700, seeing(Mixture(0.9, 0.05, 0.0, 0.08, 0.2, low=True))),
-        Stage(
-            "talk", 1200, talking(Mixture(0.9, 0.03, 0.03, 0.08, 0.2, 0.06, low=True)), batches=2
-        ),
-        Stage("see-all", 2000, seeing(FULL)),
-        Stage("join", 8000, joining(replace(FULL, overview_frac=0.1)), batches=2),
+        Stage("see-all", 1200, seeing(FULL)),
+        Stage("talk-lists", 2400, talking(CROWDED, written=False)),
+        Stage("join-lists", 800, joining(FULL, written=False)),
+        Stage("join-all", 12000, joining(replace(FULL, overview_frac=0.1), written=True)),
     ]
 
 
-def _ask(
-    trainee: Trainee,
-    rng: np.random.Generator,
-    writer: Writer,
-    views: list[View],
-    tokens: Tensor,
-    deepstack: tuple[Tensor, ...],
-    number: int,
-) -> tuple[dict[str, Tensor], Scores]:
-    """The losses and scores of all questions about a batch."""
-    language = trainee.image.language
-    losses: dict[str, Tensor] = {}
-    scores: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
-    for lists in random_lists(rng):
-        lesson = ask_about(rng, writer, views, lists)
-        heard = hear(language, lesson.packed, tokens, deepstack)
-        for name, loss in speak(language, heard, lesson).items():
-            losses[name] = losses[name] + loss if name in losses else loss
-        if number % SCORE_EVERY == 0:
-            for name, (right, asked) in answer_scores(language, heard, lesson).items():
-                scores[name][0] += right
-                scores[name][1] += asked
-    return losses, {name: (right, asked) for name, (right, asked) in scores.items()}
+class Questioner:
+    """Asks about batch after batch. `written` and `even` as in `random_lists` and `speak`."""
+
+    def __init__(self, seed: tuple[int, ...], *, written: bool = True, even: bool = False) -> None:
+        self._rng = np.random.default_rng((*seed, 98))
+        torch.manual_seed(int(self._rng.integers(2**31)))
+        self._writer = build_writer(build_tokenizer(NUM_VOCABULARY), NUM_VOCABULARY)
+        self._written, self._even = written, even
+
+    def ask(
+        self,
+        trainee: Trainee,
+        views: list[View],
+        target: Target,
+        tokens: Tensor,
+        deepstack: tuple[Tensor, ...],
+        number: int,
+    ) -> tuple[dict[str, Tensor], Scores]:
+        """The losses of all questions about a batch; in some steps also the scores."""
+        language = trainee.image.language
+        losses: dict[str, Tensor] = {}
+        scores: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+        for lists in random_lists(self._rng, written=self._written):
+            lesson = ask_about(self._rng, self._writer, views, lists)
+            pointers = pointers_of(lesson, target)
+            heard = hear(language, lesson.packed, tokens, deepstack, pointers)
+            for name, loss in speak(language, heard, lesson, even=self._even).items():
+                losses[name] = losses[name] + loss if name in losses else loss
+            if number % SCORE_EVERY == 0:
+                for name, (right, asked) in answer_scores(language, heard, lesson).items():
+                    scores[name][0] += right
+                    scores[name][1] += asked
+        return losses, {name: (right, asked) for name, (right, asked) in scores.items()}
 
 
 def answer_scores(language: Any, heard: Heard, lesson: Lesson) -> Scores:
@@ -160,6 +179,8 @@ def answer_scores(language: Any, heard: Heard, lesson: Lesson) -> Scores:
     return {name: (right, asked) for name, (right, asked) in scores.items()}
 
 
-def _batches(seed: tuple[int, ...], mixture: Mixture) -> Iterator[list[View]]:
+def _batches(
+    seed: tuple[int, ...], mixture: Mixture, replays: int = REPLAYS
+) -> Iterator[list[View]]:
     rng = np.random.default_rng((*seed, 99))
-    return replayed(endless_batches(seed, mixture), rng, KEPT_BATCHES, REPLAYS)
+    return replayed(endless_batches(seed, mixture), rng, KEPT_BATCHES, replays)

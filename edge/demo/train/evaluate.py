@@ -17,14 +17,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from edge.conversation import Message, Picture, Turn
 from edge.demo.train.exam import Sheet, case_of_part, reading_sheets, sheets
 from edge.demo.train.sentences import objects
 from edge.demo.train.topics import Ask
+from edge.geometry import union_of
 from edge.questions import AnalysisRequest, Answer, Look
 from edge.vlm.engine import Engine, open_engine
 from edge.vlm.settings import EngineSettings
 
 NUM_BINS = 10
+PARTS = ("crop", "whole", "text", "description", "conversation")
 MAX_MISTAKES = 40  # pictures saved for each kind of question
 
 
@@ -103,6 +106,25 @@ class Examiner:
             if wanted != answer.value:
                 self._keep(sheet, name, ask.question.text, wanted, answer)
 
+    def converse(self, sheet: Sheet) -> None:
+        """Ask the questions of a sheet one after the other, once in an open session and once each
+        in a conversation of its own.
+        """
+        region = union_of(sheet.boxes)
+        picture = Message("user", (Picture(sheet.drawn.picture, region),))
+        opened = self._engine.talk(Turn("open", "exam", opens=True, messages=(picture,)))
+        case = case_of_part(sheet.drawn, opened.views[0])
+        for ask in sheet.asks:
+            wanted = ask.answer(case)
+            if wanted is None:
+                continue
+            asked = (ask.question,)
+            further = self._engine.talk(Turn("further", "exam", questions=asked)).answers[0]
+            fresh = self._engine.talk(Turn("fresh", messages=(picture,), questions=asked))
+            self.tallies["session"].add(wanted, further.value, further.probability)
+            self.tallies["fresh"].add(wanted, fresh.answers[0].value, fresh.answers[0].probability)
+        self._engine.close_session("exam")
+
     def describe(self, sheet: Sheet) -> None:
         """Have a sheet's part described, and compare the objects named with those there."""
         look = Look(sheet.boxes, ())
@@ -145,16 +167,20 @@ def examine(
     num: int,
     mistakes: Path | None = None,
     *,
-    parts: Collection[str] = ("crop", "whole", "text", "description"),
+    parts: Collection[str] = PARTS,
     packed: bool = True,
 ) -> dict[str, Tally]:
-    """Crops, whole frames (a third as many), texts (half) and descriptions (a fifth)."""
+    """Crops, whole frames (a third as many), texts (half), descriptions (a fifth), conversations
+    (a tenth).
+    """
     examiner = Examiner(engine, mistakes, packed=packed)
     for sheet in sheets(num, whole=False):
         if "crop" in parts:
             examiner.put(sheet, "crop")
         if "description" in parts and sheet.number % 5 == 0:
             examiner.describe(sheet)
+        if "conversation" in parts and sheet.number % 10 == 0:
+            examiner.converse(sheet)
     for sheet in sheets(num // 3 if "whole" in parts else 0, whole=True):
         examiner.put(sheet, "whole")
     for sheet in reading_sheets(num // 2 if "text" in parts else 0):
@@ -181,10 +207,12 @@ def table(tallies: dict[str, Tally]) -> dict[str, float]:
         "choice, whole frames": share(*(f"whole: {name}" for name in choices)),
         "count of people, crops": share("crop: count people"),
         "count of people, whole frames": share("whole: count people"),
+        "typed, crops": share(*of("crop", "")),
         "text read": share("text: read"),
         "calibration error": calibration_error(sure),
         "objects, precision": share("objects: precision"),
         "objects, recall": share("objects: recall"),
+        "session minus fresh": share("session") - share("fresh"),
         "questions": float(sum(t.asked for t in tallies.values())),
     }
 

@@ -74,7 +74,9 @@ def finish(out: Path, checkpoint: Path, dest: Path, seed: int) -> dict[str, floa
         "note": NOTE,
     }
     export_model(model, tokenizer, dest, about)
-    figures = measure(dest, out / "mistakes")
+    with TemporaryDirectory() as reference:
+        export_model(model, tokenizer, Path(reference), about, compress=False)
+        figures = measure(dest, Path(reference), out / "mistakes")
     lines = [f"| {name} | {value:.3f} |" for name, value in figures.items() if name != "questions"]
     card = CARD.format(
         name=NAME,
@@ -98,15 +100,23 @@ def finish(out: Path, checkpoint: Path, dest: Path, seed: int) -> dict[str, floa
     return figures
 
 
-def measure(model_dir: Path, mistakes: Path | None = None) -> dict[str, float]:
-    """The card's figures of an exported model: the examination's, and what packing changes."""
-    with (
-        TemporaryDirectory() as cache,
-        open_engine(EngineSettings(model_dir, cache_dir=Path(cache))) as engine,
+def measure(model_dir: Path, reference_dir: Path, mistakes: Path) -> dict[str, float]:
+    """The card's figures of an exported model: the examination's, and what is lost by packing and,
+    against the same model in f32, by int8.
+    """
+    figures: dict[str, float] = {}
+    crops: dict[str, float] = {}
+    for name, folder, packed in (
+        ("int8", model_dir, True),
+        ("alone", model_dir, False),
+        ("f32", reference_dir, True),
     ):
-        figures = table(examine(engine, SHEETS, mistakes))
-        packed = table(examine(engine, SHEETS // 3, parts=("crop",)))
-        alone = table(examine(engine, SHEETS // 3, parts=("crop",), packed=False))
-    name = "presence, crops"
-    figures["presence, packed minus one by one"] = packed[name] - alone[name]
+        settings = EngineSettings(folder, accuracy=name == "f32")
+        with open_engine(settings) as engine:
+            if name == "int8":
+                figures = table(examine(engine, SHEETS, mistakes))
+            found = table(examine(engine, SHEETS // 3, parts=("crop",), packed=packed))
+            crops[name] = found["typed, crops"]
+    figures["packed minus one by one"] = crops["int8"] - crops["alone"]
+    figures["int8 minus f32"] = crops["int8"] - crops["f32"]
     return figures

@@ -8,7 +8,7 @@ prefix computed once for all of them and any 4-D mask. Knows nothing of question
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -40,6 +40,18 @@ class Past:
 
     keys: tuple[Tensor, ...]
     values: tuple[Tensor, ...]
+
+
+@dataclass(slots=True)
+class Watch:
+    """Whose attention is wanted: `rows` (B, R), or (1, R) for all, of the S tokens of a pass, in
+    these `layers`. The pass leaves in `seen` for each layer the log of each row's shares,
+    (B, heads, R, P + S) f32.
+    """
+
+    rows: Tensor
+    layers: tuple[int, ...]
+    seen: dict[int, Tensor] = field(default_factory=dict)
 
 
 def build_config(token_ids: Mapping[str, int]) -> Qwen3VLConfig:
@@ -126,6 +138,7 @@ def read(
     past: Past | None = None,
     deepstack: Sequence[Tensor] = (),
     visual_at: Tensor | None = None,
+    watch: Watch | None = None,
 ) -> tuple[Tensor, Past]:
     """The language model: embeddings (B, S, H) to normed hidden states (B, S, H).
 
@@ -139,7 +152,11 @@ def read(
     for number, layer in enumerate(language.layers):
         before = None if past is None else (past.keys[number], past.values[number])
         normed = _rms(layer.input_layernorm, hidden)
-        added, key, value = _text_attention(layer.self_attn, normed, cos, sin, bias, before)
+        attn = layer.self_attn
+        added, query, key, value = _text_attention(attn, normed, cos, sin, bias, before)
+        if watch is not None and number in watch.layers:
+            past_key = None if before is None else before[0]
+            watch.seen[number] = _shares(query, key, past_key, bias, watch.rows)
         hidden = hidden + added
         normed = _rms(layer.post_attention_layernorm, hidden)
         mlp = layer.mlp
@@ -180,8 +197,10 @@ def _text_attention(
     sin: Tensor,
     bias: Tensor,
     before: tuple[Tensor, Tensor] | None,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Grouped-query attention: the heads of a group are stacked as rows of one product."""
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Grouped-query attention: the heads of a group are stacked as rows of one product. Gives what
+    is added, and the queries, keys and values of these tokens.
+    """
     batch, num, _ = hidden.shape
     dim, group = attn.head_dim, attn.num_key_value_groups
     query = _rms(attn.q_norm, attn.q_proj(hidden).view(batch, num, -1, dim)).transpose(1, 2)
@@ -196,7 +215,21 @@ def _text_attention(
     stacked = query.reshape(batch * kv_heads, group * num, dim)
     mixed = _attend(stacked, key.flatten(0, 1), value.flatten(0, 1), bias.repeat(group, 1))
     mixed = mixed.view(batch, kv_heads * group, num, dim).transpose(1, 2)
-    return attn.o_proj(mixed.reshape(batch, num, -1)), *own
+    return attn.o_proj(mixed.reshape(batch, num, -1)), query, *own
+
+
+def _shares(
+    query: Tensor, key: Tensor, past_key: Tensor | None, bias: Tensor, rows: Tensor
+) -> Tensor:
+    """Log of the attention's shares of some rows."""
+    batch, heads, _, dim = query.shape
+    if past_key is not None:
+        key = torch.cat([past_key.expand(batch, -1, -1, -1), key], dim=2)
+    rows = rows.expand(batch, -1)
+    chosen = query.gather(2, rows[:, None, :, None].expand(-1, heads, -1, dim))
+    key = key.repeat_interleave(heads // key.shape[1], dim=1)
+    scores = chosen @ key.transpose(2, 3) * dim**-0.5 + bias[rows][:, None]
+    return scores.float().log_softmax(-1)
 
 
 def _attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -17,12 +17,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.demo.train.tail import Cue, Span, Tail, Text, moved
 from edge.questions import Question
-from edge.vlm.prompt import ChatFormat, build_prefix, build_turn, timestamp
+from edge.vlm.prompt import ChatFormat, build_prefix, build_turn, one_line, timestamp
 from edge.vlm.tokens import Ids, TokenCoder
 from edge.vlm.typed import TypedPlan, plan_typed
-
-NO_TARGET = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +45,15 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """A branch behind the picture: `targets[i]` is what must follow `ids[i]`, or NO_TARGET."""
+class Listed:
+    """Where a typed question stands: spans of its number and of its words in the prefix, and the
+    places of its stub in the tail. `spelled` are the words, token by token.
+    """
 
-    ids: Ids
-    targets: Ids
+    number: Span
+    words: Span
+    stub: tuple[int, ...]
+    spelled: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class Packed:
     `tail` (B, S) ids, `positions` (3, P + S), `seen` (S, P + S) bool, `pictures_at` (N,) the
     tail's places of visual tokens. `rows`: where typed answers are read, as (place in the tail,
     number of the plan, of its fork). `targets` (B, S) the texts' next tokens or NO_TARGET.
+    `listed` says where each plan's question stands, `cues` (for each picture) where texts answer.
     """
 
     prefix: NDArray[np.int64]
@@ -70,6 +74,8 @@ class Packed:
     plans: tuple[TypedPlan, ...]
     rows: tuple[tuple[int, int, int], ...]
     targets: NDArray[np.int64]
+    listed: tuple[Listed, ...]
+    cues: tuple[tuple[Cue, ...], ...]
 
 
 def pack(
@@ -86,7 +92,7 @@ def pack(
     plain = build_prefix(grammar.chat, coder, ())
     listed = build_prefix(grammar.chat, coder, questions)
     prefix = listed + _lead(grammar, shown[0])
-    tree = _Tree(len(prefix), (len(plain), len(listed)), max((len(b) for b in texts), default=1))
+    tree = Tail(len(prefix), (len(plain), len(listed)), max((len(b) for b in texts), default=1))
     picture, pictures_at = _picture(grammar, shown)
     trunk = tree.add(picture, None, _picture_positions(picture, shown, grammar.image, len(prefix)))
     nodes: dict[Ids, int] = {}
@@ -98,6 +104,11 @@ def pack(
         (tree.ends[nodes[plan.stub + fork.path]], number, index)
         for number, plan in enumerate(plans)
         for index, fork in enumerate(plan.forks)
+    )
+    lines = find_lines(coder, listed[len(plain) :], questions)
+    stubs = (
+        tuple(tree.ends[nodes[plan.stub[:end]]] for end in range(1, len(plan.stub) + 1))
+        for plan in plans
     )
     for branch in texts:
         tree.add_texts(branch, trunk)
@@ -111,7 +122,43 @@ def pack(
         plans=plans,
         rows=rows,
         targets=np.stack([np.concatenate(column) for column in tree.targets]),
+        listed=tuple(
+            Listed(
+                moved(number, len(plain)),
+                moved(words, len(plain)),
+                stub,
+                spell(coder, listed[len(plain) :][slice(*words)]),
+            )
+            for (number, words), stub in zip(lines, stubs, strict=True)
+        ),
+        cues=tuple(map(tuple, tree.cues)),
     )
+
+
+def find_lines(
+    coder: TokenCoder, ids: Ids, questions: Sequence[Question]
+) -> list[tuple[Span, Span]]:
+    """Where in the tokens of a list each question's number and its words stand, without the point
+    behind the one and the allowed answers behind the others.
+    """
+    sizes = [coder.bytes_of(token) for token in ids]
+    ends = np.cumsum([len(part) for part in sizes])
+    whole = b"".join(sizes)
+    found = []
+    at = 0
+    for number, question in enumerate(questions, start=1):
+        at = whole.index(b"\n%d. " % number, at) + 1
+        words = at + len(b"%d. " % number) - 1  # a word's token begins with its space
+        end = words + 1 + len(one_line(question.text).encode())
+        bounds = np.searchsorted(ends, [at, at + len(str(number)), words, end], side="right")
+        first, after, begin, stop = (int(bound) for bound in bounds)
+        found.append(((first, after), (begin, stop)))
+    return found
+
+
+def spell(coder: TokenCoder, ids: Ids) -> tuple[str, ...]:
+    """The text of each token."""
+    return tuple(coder.decode([token]) for token in ids)
 
 
 def _lead(grammar: Grammar, step: Shown) -> Ids:
@@ -159,83 +206,3 @@ def _paths(plans: Sequence[TypedPlan]) -> list[Ids]:
             for end in range(1, len(path) + 1)
         }
     )
-
-
-class _Tree:
-    """Segments behind a prefix of `num_prefix` tokens, for `num` pictures at once. `listed` are
-    the prefix's rows that texts do not see.
-    """
-
-    def __init__(self, num_prefix: int, listed: tuple[int, int], num: int) -> None:
-        self._num_prefix, self._listed, self._num = num_prefix, listed, num
-        self._seen: list[NDArray[np.bool_]] = []  # by segment: what its first token's parent sees
-        self._sizes: list[int] = []
-        self._next: list[int] = []  # by segment: the position that follows it
-        self.ids: list[list[NDArray[np.int64]]] = [[] for _ in range(num)]
-        self.targets: list[list[NDArray[np.int64]]] = [[] for _ in range(num)]
-        self.positions: list[NDArray[np.int64]] = []
-        self.ends: list[int] = []  # by segment: its last token's place in the tail
-
-    def add(self, ids: Ids, parent: int | None, positions: NDArray[np.int64] | None = None) -> int:
-        """Append a segment that is the same for all pictures; gives its number."""
-        row = np.array(ids, np.int64)
-        none = np.full(len(ids), NO_TARGET, np.int64)
-        return self._append([row] * self._num, [none] * self._num, parent, positions)
-
-    def add_texts(self, texts: Sequence[Text], parent: int) -> int:
-        """Append a branch that differs between pictures; shorter ones are filled up."""
-        longest = max(len(text.ids) for text in texts)
-        ids = np.zeros((self._num, longest), np.int64)
-        targets = np.full((self._num, longest), NO_TARGET, np.int64)
-        for i, text in enumerate(texts):
-            ids[i, : len(text.ids)] = text.ids
-            targets[i, : len(text.targets)] = text.targets
-        return self._append(list(ids), list(targets), parent, None, blind=True)
-
-    def mask(self) -> NDArray[np.bool_]:
-        """(S, P + S): true where a token sees another."""
-        total = sum(self._sizes)
-        mask = np.zeros((total, self._num_prefix + total), np.bool_)
-        at = 0
-        for seen, size in zip(self._seen, self._sizes, strict=True):
-            mask[at : at + size, : len(seen)] = seen
-            own = self._num_prefix + at
-            mask[at : at + size, own : own + size] = np.tri(size, dtype=np.bool_)
-            at += size
-        return mask
-
-    def _append(
-        self,
-        ids: list[NDArray[np.int64]],
-        targets: list[NDArray[np.int64]],
-        parent: int | None,
-        positions: NDArray[np.int64] | None,
-        *,
-        blind: bool = False,
-    ) -> int:
-        size = len(ids[0])
-        start = sum(self._sizes)
-        seen = np.zeros(self._num_prefix + start, np.bool_)
-        at = self._num_prefix
-        if parent is None:
-            seen[:at] = True
-        else:
-            inherited = self._seen[parent]
-            seen[: len(inherited)] = inherited
-            end = self._num_prefix + self.ends[parent] + 1
-            seen[end - self._sizes[parent] : end] = True
-            at = self._next[parent]
-        if blind:
-            seen[self._listed[0] : self._listed[1]] = False
-        if positions is None:
-            positions = np.tile(np.arange(at, at + size), (3, 1))
-        for column, row in zip(self.ids, ids, strict=True):
-            column.append(row)
-        for column, row in zip(self.targets, targets, strict=True):
-            column.append(row)
-        self._seen.append(seen)
-        self._sizes.append(size)
-        self._next.append(int(positions.max()) + 1 if size else at)
-        self.positions.append(positions)
-        self.ends.append(start + size - 1)
-        return len(self._sizes) - 1

@@ -18,50 +18,82 @@ from torch import Tensor
 
 from edge.demo.train.asking import Lesson
 from edge.demo.train.model import read
-from edge.demo.train.packing import NO_TARGET, Packed
+from edge.demo.train.packing import Packed
+from edge.demo.train.pointing import Pointers, build_pointers, point
+from edge.demo.train.tail import NO_TARGET
+from edge.demo.train.teaching import Target
 from edge.vlm.typed import score
 
 ANY_WEIGHT = 0.1  # of the typed answer among all tokens
 TEXT_WEIGHT = 0.7
+POINT_WEIGHT = 0.6
+ALONE_WEIGHT = 0.2  # of a question to which all pictures of a batch have the same answer
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What the language model makes of a lesson: hidden states of the tail, (B, S, H)."""
+    """What the language model makes of a lesson: hidden states of the tail, (B, S, H), and how far
+    it looked where it was told, a loss, if it was told.
+    """
 
     hidden: Tensor
     packed: Packed
+    missed: Tensor | None = None
 
 
-def hear(language: Any, packed: Packed, tokens: Tensor, deepstack: Sequence[Tensor] = ()) -> Heard:
+def hear(
+    language: Any,
+    packed: Packed,
+    tokens: Tensor,
+    deepstack: Sequence[Tensor] = (),
+    pointers: Pointers | None = None,
+) -> Heard:
     """Run the prefix once and the tails of all pictures behind it. `tokens` (B, N, H) are the
     visual tokens in the tail's order.
     """
+    watch = None if pointers is None else (pointers.watch_prefix(), pointers.watch_tail())
     table = language.embed_tokens.weight
     num_prefix, batch = len(packed.prefix), tokens.shape[0]
     prefix = F.embedding(torch.from_numpy(packed.prefix), table)[None]
     causal = torch.ones(num_prefix, num_prefix, dtype=torch.bool).tril()
-    _, past = read(language, prefix, packed.positions[:, :num_prefix], causal)
+    before = packed.positions[:, :num_prefix]
+    _, past = read(language, prefix, before, causal, watch=watch[0] if watch else None)
     tail = torch.from_numpy(packed.tail).expand(batch, -1)
     at = torch.from_numpy(packed.pictures_at)
     embedded = F.embedding(tail, table).index_copy(1, at, tokens.to(table.dtype))
     positions = packed.positions[:, num_prefix:]
     seen = torch.from_numpy(packed.seen)
-    hidden, _ = read(language, embedded, positions, seen, past, deepstack, at)
-    return Heard(hidden, packed)
+    tail_watch = watch[1] if watch else None
+    hidden, _ = read(language, embedded, positions, seen, past, deepstack, at, tail_watch)
+    missed = None if pointers is None or watch is None else point(pointers, *watch)
+    return Heard(hidden, packed, missed)
 
 
-def speak(language: Any, heard: Heard, lesson: Lesson) -> dict[str, Tensor]:
-    """The losses of a lesson."""
+def pointers_of(lesson: Lesson, target: Target) -> Pointers | None:
+    """Where to look in a lesson about pictures with these labels."""
+    shown_by = tuple(ask.shown_by for ask in lesson.asks)
+    return build_pointers(lesson.packed, shown_by, lesson.options >= 0, target)
+
+
+def speak(language: Any, heard: Heard, lesson: Lesson, *, even: bool = False) -> dict[str, Tensor]:
+    """The losses of a lesson. With `even` each answer to a typed question counts the same in a
+    batch, however rare it is: quicker to learn from, but the probabilities come out wrong.
+    """
     table = language.embed_tokens.weight
     packed = heard.packed
     losses: dict[str, Tensor] = {}
+    if heard.missed is not None:
+        losses["point"] = POINT_WEIGHT * heard.missed
     if packed.rows and (lesson.groups != NO_TARGET).any():
         logits = row_logits(table, heard)
         columns, there = fork_columns(packed)
         by_group = group_scores(logits, columns, there)
         wanted = torch.from_numpy(lesson.groups).reshape(-1)
-        losses["typed"] = F.cross_entropy(by_group.flatten(0, 1), wanted, ignore_index=NO_TARGET)
+        surprise = F.cross_entropy(
+            by_group.flatten(0, 1), wanted, ignore_index=NO_TARGET, reduction="none"
+        )
+        weights = torch.from_numpy(answer_weights(lesson.groups, even=even)).reshape(-1)
+        losses["typed"] = (surprise * weights).sum() / weights.sum()
         leads = torch.from_numpy(columns[..., 0])  # (R, G)
         lead = leads[None].expand(len(lesson.groups), -1, -1)
         chosen = torch.from_numpy(np.maximum(lesson.groups, 0))
@@ -75,6 +107,20 @@ def speak(language: Any, heard: Heard, lesson: Lesson) -> dict[str, Tensor]:
         written = (heard.hidden[asked] @ table.T).float()
         losses["text"] = TEXT_WEIGHT * F.cross_entropy(written, targets[asked])
     return losses
+
+
+def answer_weights(groups: NDArray[np.int64], *, even: bool) -> NDArray[np.float32]:
+    """What each answer counts, (B, R): the same, or each of a row's answers as much as the others
+    together; a row with one answer alone counts little then.
+    """
+    weights = (groups != NO_TARGET).astype(np.float32)
+    if not even:
+        return weights
+    for row, column in enumerate(groups.T):
+        answers, index, counts = np.unique(column, return_inverse=True, return_counts=True)
+        num = int((answers != NO_TARGET).sum())
+        weights[:, row] *= (1.0 if num > 1 else ALONE_WEIGHT) / counts[index] / max(1, num)
+    return weights
 
 
 def row_logits(table: Tensor, heard: Heard) -> Tensor:

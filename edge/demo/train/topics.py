@@ -14,7 +14,8 @@ import numpy as np
 
 from edge.demo.train import wordings as w
 from edge.demo.train.facts import Case, Facts
-from edge.demo.train.labels import COLOURS
+from edge.demo.train.labels import COLOURS, DOORS
+from edge.demo.train.labels import TEXTS as WRITTEN_ON
 from edge.demo.world import KINDS, Kind
 from edge.questions import MAX_COUNT, Question, choice, count, rating, yes_no
 
@@ -23,17 +24,21 @@ T = TypeVar("T")
 CAR_COLOURS = tuple(c for c in COLOURS if c != "brown")
 NO_PARCEL = ("no parcel", "nowhere", "there is none")
 PLACES = ("doorstep", "driveway", "path", "lawn")
+DOOR = tuple(f"door {state}" for state in DOORS)
+TEXTS = tuple(f"text on {where}" for where in WRITTEN_ON)
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
     """A question and its answer: an option, or None where it must not be asked. `group` names the
-    line of the evaluation's table to which it belongs.
+    line of the evaluation's table to which it belongs, `shown_by` the channels of the labels that
+    show what is asked, if it is shown at some place.
     """
 
     question: Question
     answer: Callable[[Case], str | None]
     group: str
+    shown_by: tuple[str, ...] = ()
 
 
 Topic = Callable[[Rng], Ask]
@@ -48,8 +53,17 @@ def _yes(value: bool | None) -> str | None:
     return None if value is None else "yes" if value else "no"
 
 
-def _ask_yes(wording: str, group: str, answer: Callable[[Facts], bool | None]) -> Ask:
-    return Ask(yes_no("q", wording), lambda case: _yes(answer(case.now)), group)
+def _ask_yes(
+    wording: str,
+    group: str,
+    answer: Callable[[Facts], bool | None],
+    shown_by: tuple[str, ...] = (),
+) -> Ask:
+    return Ask(yes_no("q", wording), lambda case: _yes(answer(case.now)), group, shown_by)
+
+
+def _area(kind: Kind) -> tuple[str, ...]:
+    return (f"{kind} covers",)
 
 
 def _named(rng: Rng, kind: Kind) -> tuple[str, str]:
@@ -66,7 +80,7 @@ def presence(rng: Rng, kind: Kind | None = None) -> Ask:
         wording = pick(rng, w.PRESENCE_PLURAL).format(s=s)
     else:
         wording = pick(rng, w.PRESENCE).format(a=a)
-    return _ask_yes(wording, f"presence {chosen}", lambda f: f.has(chosen))
+    return _ask_yes(wording, f"presence {chosen}", lambda f: f.has(chosen), _area(chosen))
 
 
 def nobody(rng: Rng) -> Ask:
@@ -76,7 +90,7 @@ def nobody(rng: Rng) -> Ask:
         there = facts.has("person")
         return None if there is None else not there
 
-    return _ask_yes(pick(rng, w.NOBODY), "other yes/no", answer)
+    return _ask_yes(pick(rng, w.NOBODY), "other yes/no", answer, _area("person"))
 
 
 def presence_at(rng: Rng) -> Ask:
@@ -91,7 +105,7 @@ def presence_at(rng: Rng) -> Ask:
             return True
         return None if facts.has(kind) is None or kind in facts.doubtful else False
 
-    return _ask_yes(wording, "presence at", answer)
+    return _ask_yes(wording, "presence at", answer, _area(kind))
 
 
 def doing(rng: Rng) -> Ask:
@@ -104,7 +118,7 @@ def doing(rng: Rng) -> Ask:
             return None
         return any(s.doing == what for s in facts.of("person"))
 
-    return _ask_yes(wording, "other yes/no", answer)
+    return _ask_yes(wording, "other yes/no", answer, _area("person"))
 
 
 def carrying(rng: Rng) -> Ask:
@@ -116,7 +130,7 @@ def carrying(rng: Rng) -> Ask:
             return True
         return None if facts.num("parcel") is None else False
 
-    return _ask_yes(wording, "other yes/no", answer)
+    return _ask_yes(wording, "other yes/no", answer, ("at held",))
 
 
 def coloured(rng: Rng) -> Ask:
@@ -132,18 +146,19 @@ def coloured(rng: Rng) -> Ask:
             return None
         return any(s.colour == colour for s in facts.of(kind))
 
-    return _ask_yes(pick(rng, table).format(colour=colour), "other yes/no", answer)
+    wording = pick(rng, table).format(colour=colour)
+    return _ask_yes(wording, "other yes/no", answer, _area(kind))
 
 
 def door(rng: Rng) -> Ask:
     """Whether the door is open or closed; for one that is ajar, only whether it is closed."""
     if rng.random() < 0.2:
-        return _ask_yes(pick(rng, w.DOOR_THERE), "other yes/no", lambda f: f.has_door)
+        return _ask_yes(pick(rng, w.DOOR_THERE), "other yes/no", lambda f: f.has_door, DOOR)
     if rng.random() < 0.6:
         states: dict[str | None, bool] = {"open": True, "closed": False}
-        return _ask_yes(pick(rng, w.DOOR_OPEN), "door yes/no", lambda f: states.get(f.door))
+        return _ask_yes(pick(rng, w.DOOR_OPEN), "door yes/no", lambda f: states.get(f.door), DOOR)
     shut: dict[str | None, bool] = {"open": False, "ajar": False, "closed": True}
-    return _ask_yes(pick(rng, w.DOOR_CLOSED), "door yes/no", lambda f: shut.get(f.door))
+    return _ask_yes(pick(rng, w.DOOR_CLOSED), "door yes/no", lambda f: shut.get(f.door), DOOR)
 
 
 def weather(rng: Rng) -> Ask:
@@ -161,7 +176,7 @@ def weather(rng: Rng) -> Ask:
 
 def writing(rng: Rng) -> Ask:
     """Whether there is any writing."""
-    return _ask_yes(pick(rng, w.WRITING), "other yes/no", lambda f: f.has_writing())
+    return _ask_yes(pick(rng, w.WRITING), "other yes/no", lambda f: f.has_writing(), TEXTS)
 
 
 def strange(rng: Rng) -> Ask:
@@ -190,7 +205,8 @@ def change(rng: Rng) -> Ask:
             return None
         return _yes((num - num_before) * sign > 0)
 
-    return Ask(yes_no("q", pick(rng, table)), answer, "change")
+    shown_by = (f"{kind} is {'new' if sign > 0 else 'gone'}",)
+    return Ask(yes_no("q", pick(rng, table)), answer, "change", shown_by)
 
 
 def door_state(rng: Rng) -> Ask:
@@ -198,7 +214,7 @@ def door_state(rng: Rng) -> Ask:
     states = _shuffled(rng, ("open", "closed", "ajar"))
     if rng.random() < 0.25:
         states = tuple(s for s in states if s != "ajar")
-    return _choice(rng, w.DOOR_STATE, states, "door", lambda f: f.door)
+    return _choice(rng, w.DOOR_STATE, states, "door", lambda f: f.door, DOOR)
 
 
 def car_colour(rng: Rng) -> Ask:
@@ -227,7 +243,7 @@ def parcel_place(rng: Rng) -> Ask:
             return "held by a person" if held else None
         return parcel.where
 
-    return _choice(rng, w.PARCEL_PLACE, options, "parcel place", answer)
+    return _choice(rng, w.PARCEL_PLACE, options, "parcel place", answer, _area("parcel"))
 
 
 def other_place(rng: Rng) -> Ask:
@@ -239,7 +255,8 @@ def other_place(rng: Rng) -> Ask:
         thing = facts.only(kind)
         return None if thing is None else thing.where
 
-    return _choice(rng, table, _shuffled(rng, PLACES), "other choice", answer)
+    options = _shuffled(rng, PLACES)
+    return _choice(rng, table, options, "other choice", answer, _area(kind))
 
 
 def day_or_night(rng: Rng) -> Ask:
@@ -260,7 +277,7 @@ def person_doing(rng: Rng) -> Ask:
         return None if person is None else person.doing
 
     options = _shuffled(rng, ("standing", "walking", "running"))
-    return _choice(rng, w.PERSON_DOING, options, "other choice", answer)
+    return _choice(rng, w.PERSON_DOING, options, "other choice", answer, _area("person"))
 
 
 def which_thing(rng: Rng) -> Ask:
@@ -313,7 +330,7 @@ def grading(rng: Rng) -> Ask:
             return None
         return "3" if facts.has("smoke") else "1"
 
-    return Ask(rating("q", pick(rng, w.DANGER)), danger, "rating")
+    return Ask(rating("q", pick(rng, w.DANGER)), danger, "rating", _area("fire"))
 
 
 # Each topic with how often it is asked.
@@ -341,12 +358,13 @@ def _choice(
     options: tuple[str, ...],
     group: str,
     answer: Callable[[Facts], str | None],
+    shown_by: tuple[str, ...] = (),
 ) -> Ask:
     def listed(case: Case) -> str | None:
         said = answer(case.now)
         return said if said in options else None
 
-    return Ask(choice("q", pick(rng, table), options), listed, group)
+    return Ask(choice("q", pick(rng, table), options), listed, group, shown_by)
 
 
 def _colour(
@@ -359,7 +377,7 @@ def _colour(
         thing = facts.only(kind)
         return thing.colour if thing is not None and facts.shows_colours else None
 
-    return _choice(rng, table, options, group, answer)
+    return _choice(rng, table, options, group, answer, _area(kind))
 
 
 def _shuffled(rng: Rng, options: tuple[str, ...]) -> tuple[str, ...]:

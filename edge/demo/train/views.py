@@ -23,17 +23,18 @@ from edge.demo.train.dims import TOKEN_PX
 from edge.demo.train.labels import Labels, label, mark_change
 from edge.demo.world import Moment, Truth
 from edge.frames import Image
-from edge.geometry import Box
-from edge.vlm.crop import Crop, SizeRules, choose_crop
+from edge.geometry import Box, union_of
+from edge.vlm.crop import Crop, SizeRules, choose_crop, choose_region
 from edge.vlm.settings import DEFAULT_MAX_PIXELS, DEFAULT_MIN_PIXELS, OVERVIEW_PIXELS
 from edge.vlm.vision import cut
 
 BATCH_TOKENS = 768  # visual tokens of one batch: 16 crops of 256x192, 3 whole frames
 MAX_BATCH = 32
+REGION_FRAC = 0.08  # of all crops
 CROP_MARGIN = 0.15  # `EngineSettings.crop_margin`
 FRAME_SIZES = ((640, 360), (640, 360), (640, 360), (512, 288), (768, 432), (960, 540))
 LOW_SIZES = ((320, 180), (320, 180), (384, 216), (448, 252))
-MAX_WAITING = 1500
+MAX_WAITING = 800
 STORY_SEEDS = (1_000_000, 2_000_000)
 STORIES_S, STORY_GAP_S = 1200.0, 4.0
 FOCUSES: tuple[Focus | None, ...] = (None, None, None, *get_args(Focus))
@@ -175,7 +176,12 @@ def interesting_boxes(rng: np.random.Generator, drawn: Drawn) -> list[tuple[Box,
 def random_crop(
     rng: np.random.Generator, size: tuple[int, int], boxes: tuple[Box, ...], mixture: Mixture
 ) -> Crop:
-    """The engine's crop around boxes, for a list of questions of some length."""
+    """The engine's crop around boxes, for a list of questions of some length; now and then what it
+    shows of a region that a person chose.
+    """
+    if rng.random() < REGION_FRAC and (region := union_of(boxes)) is not None:
+        rules = SizeRules(TOKEN_PX, DEFAULT_MIN_PIXELS, DEFAULT_MAX_PIXELS)
+        return choose_region(*size, region.expanded(float(rng.uniform(0, 0.05))), rules)
     rest = None if mixture.low else int(rng.integers(6, 40))
     rules = SizeRules(TOKEN_PX, DEFAULT_MIN_PIXELS, DEFAULT_MAX_PIXELS, rest_tokens=rest)
     return choose_crop(*size, boxes, CROP_MARGIN, rules)

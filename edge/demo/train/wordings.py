@@ -21,6 +21,20 @@ NAMES: dict[Kind, tuple[tuple[str, str], ...]] = {
     "fire": (("a fire", "fires"), ("fire", "fires"), ("flames", "flames")),
     "smoke": (("smoke", "smoke"), ("any smoke", "smoke")),
 }
+# Which words of a question say what it is about, by the first word of the channel that shows it.
+ABOUT: dict[str, frozenset[str]] = {
+    kind: frozenset(" ".join(name for pair in names for name in pair).split()) - {"a", "any"}
+    for kind, names in NAMES.items()
+}
+ABOUT["person"] |= {"nobody", "no", "one", "man", "coat", "jacket", "wear", "wearing", "cyclist"}
+ABOUT["fire"] |= {"burning", "burn"}
+ABOUT["parcel"] |= {"box", "delivered"}
+ABOUT["door"] = frozenset({"door"})
+ABOUT["at"] = frozenset({"carrying", "carry", "holding", "hold", "bringing"})
+ABOUT["text"] = frozenset(
+    {"sign", "house", "label", "text", "writing", "written", "read", "words", "printed", "number"}
+)
+
 PRESENCE = (
     *("Is there {a} in the picture?", "Is there {a}?", "Is {a} visible?", "Can you see {a}?"),
     *("Do you see {a}?", "Does the picture show {a}?", "Is {a} in the picture?"),

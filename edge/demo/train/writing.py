@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from edge.demo.train import wordings as w
 from edge.demo.train.facts import Case, Facts
-from edge.demo.train.packing import NO_TARGET, Grammar, Text
+from edge.demo.train.packing import Grammar, spell
 from edge.demo.train.sentences import NUMBERS, objects, relations, summary
-from edge.demo.train.topics import Rng, pick, random_ask
+from edge.demo.train.tail import NO_TARGET, Cue, Text
+from edge.demo.train.topics import DOOR, Rng, pick, random_ask
 from edge.vlm.describe import DescriptionPlan
 from edge.vlm.guide import Guides
 from edge.vlm.prompt import allowed_answers, build_turn
@@ -22,6 +24,17 @@ from edge.vlm.tokens import Ids
 
 MAX_TURNS = 4
 NOTHING = "nothing"
+
+
+class Exchange(NamedTuple):
+    """A question, its answer (None where it must not be asked), by which channels of the labels
+    what is asked is shown, and whether the answer is what is printed there.
+    """
+
+    asked: str
+    answer: str | None
+    shown_by: tuple[str, ...] = ()
+    is_printed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +49,13 @@ class Writer:
     guides: Guides
     plan: DescriptionPlan
 
-    def answer(self, asked: str, answer: str | None) -> Text:
-        """One question and its answer; with None only the question."""
-        return self._turns([(asked, answer)] if answer is not None else [], asked)
+    def answer(self, exchange: Exchange) -> Text:
+        """One question and its answer; without an answer only the question."""
+        return self._turns([exchange] if exchange.answer is not None else [], exchange.asked)
 
-    def conversation(self, turns: list[tuple[str, str]]) -> Text:
+    def conversation(self, turns: list[Exchange]) -> Text:
         """Questions and answers one after the other."""
-        return self._turns([(asked, answer) for asked, answer in turns], "?")
+        return self._turns(turns, "?")
 
     def description(self, value: dict[str, object] | None) -> Text:
         """The description by the engine's grammar; with None only its opening."""
@@ -65,22 +78,32 @@ class Writer:
             targets += [NO_TARGET] * len(fresh)
         return Text(tuple(ids), tuple(targets))
 
-    def _turns(self, turns: list[tuple[str, str | None]], fallback: str) -> Text:
+    def _turns(self, turns: list[Exchange], fallback: str) -> Text:
         coder, chat = self.grammar.coder, self.grammar.chat
         ids: list[int] = []
         targets: list[int] = []
-        for number, (asked, answer) in enumerate(turns):
+        cues: list[Cue] = []
+        for number, (asked, answer, shown_by, is_printed) in enumerate(turns):
             said = coder.encode(answer or "")
-            before = (self.following if number else ()) + build_turn(chat, coder, asked)
+            lead = self.following if number else ()
+            before = lead + build_turn(chat, coder, asked)
+            first = len(ids) + len(lead)
+            spelled = spell(coder, coder.encode(asked.partition(" (")[0]))
+            words = first, first + len(spelled)
+            row = len(ids) + len(before) - 1
+            if is_printed:
+                cues += [
+                    Cue(row + i, words, spelled, shown_by, coder.decode([token]))
+                    for i, token in enumerate(said)
+                ]
+            else:
+                cues.append(Cue(row, words, spelled, shown_by))
             ids += [*before, *said]
             targets += [NO_TARGET] * (len(before) - 1) + [*said, self.end]
         if not turns:
             ids = list(build_turn(chat, coder, fallback))
             targets = [NO_TARGET] * len(ids)
-        return Text(tuple(ids), tuple(targets))
-
-
-Topic = Callable[[Rng, Facts], tuple[str, str | None]]
+        return Text(tuple(ids), tuple(targets), tuple(cues))
 
 
 def describe_value(facts: Facts) -> dict[str, object] | None:
@@ -98,14 +121,14 @@ def describe_value(facts: Facts) -> dict[str, object] | None:
     }
 
 
-def sentence(rng: Rng, facts: Facts) -> tuple[str, str | None]:
+def sentence(rng: Rng, facts: Facts) -> Exchange:
     """A short sentence about all."""
     certain = not facts.doubtful and facts.is_clear
     certain = certain and (facts.door is not None or facts.truth.door is None)
-    return pick(rng, w.DESCRIBE), summary(facts) if certain else None
+    return Exchange(pick(rng, w.DESCRIBE), summary(facts) if certain else None)
 
 
-def reading(rng: Rng, facts: Facts) -> tuple[str, str | None]:
+def reading(rng: Rng, facts: Facts) -> Exchange:
     """The text on a sign, the house or a parcel, or any."""
     legible = [on for on in w.READ_ON if facts.legible((on,)) is not None]
     on = pick(rng, legible) if legible and rng.random() < 0.85 else pick(rng, tuple(w.READ_ON))
@@ -113,72 +136,71 @@ def reading(rng: Rng, facts: Facts) -> tuple[str, str | None]:
     if rng.random() < 0.3:
         table, places = w.READ_ANY, list(w.READ_ON)
     found = facts.legible(places)
+    shown_by = tuple(f"text on {place}" for place in places)
     if found is not None:
-        return pick(rng, table), found.text
+        return Exchange(pick(rng, table), found.text, shown_by, is_printed=True)
     none = facts.is_clear and not [t for t in facts.truth.texts if t.on in places]
-    return pick(rng, table), NOTHING if none and rng.random() < 0.3 else None
+    answer = NOTHING if none and rng.random() < 0.3 else None
+    return Exchange(pick(rng, table), answer, shown_by)
 
 
-def short(rng: Rng, facts: Facts) -> tuple[str, str | None]:
+def short(rng: Rng, facts: Facts) -> Exchange:
     """A question with a word or two for an answer."""
-    asks: tuple[Callable[[], tuple[str, str | None]], ...] = (
-        lambda: (pick(rng, w.DOOR_STATE), facts.door),
-        lambda: (pick(rng, w.CAR_COLOUR), _colour(facts, "car")),
-        lambda: (pick(rng, w.COAT_COLOUR), _colour(facts, "person")),
-        lambda: (pick(rng, w.PARCEL_PLACE), _place(facts)),
-        lambda: (pick(rng, w.HOW_MANY).format(s="people"), _number(facts)),
-        lambda: (
-            pick(rng, w.DAY_OR_NIGHT),
-            facts.truth.light if facts.is_clear else None,
-        ),
+    car, person, parcel = (f"{kind} covers" for kind in ("car", "person", "parcel"))
+    light = facts.truth.light if facts.is_clear else None
+    asks: tuple[Callable[[], Exchange], ...] = (
+        lambda: Exchange(pick(rng, w.DOOR_STATE), facts.door, DOOR),
+        lambda: Exchange(pick(rng, w.CAR_COLOUR), _colour(facts, "car"), (car,)),
+        lambda: Exchange(pick(rng, w.COAT_COLOUR), _colour(facts, "person"), (person,)),
+        lambda: Exchange(pick(rng, w.PARCEL_PLACE), _place(facts), (parcel,)),
+        lambda: Exchange(pick(rng, w.HOW_MANY).format(s="people"), _number(facts)),
+        lambda: Exchange(pick(rng, w.DAY_OR_NIGHT), light),
     )
     return pick(rng, asks)()
 
 
-def typed(rng: Rng, case: Case) -> tuple[str, str | None]:
+def typed(rng: Rng, case: Case) -> Exchange:
     """A typed question as it is asked in a conversation, where its answer is the whole turn."""
     ask = random_ask(rng, pair=case.before is not None)
     asked = ask.question.text
     if rng.random() < 0.6:
         asked = f"{asked} ({allowed_answers(ask.question)})"
-    return asked, ask.answer(case)
+    return Exchange(asked, ask.answer(case), ask.shown_by)
 
 
 def random_text(rng: Rng, writer: Writer, case: Case) -> Text:
     """One question to which the answer is written, about a picture."""
-    facts = case.now
     share = rng.random()
     for _ in range(4):  # the first that has an answer
         if share < 0.35:
-            asked, answer = reading(rng, facts)
+            exchange = reading(rng, case.now)
         elif share < 0.6:
-            asked, answer = sentence(rng, facts)
+            exchange = sentence(rng, case.now)
         elif share < 0.8:
-            asked, answer = short(rng, facts)
+            exchange = short(rng, case.now)
         else:
-            asked, answer = typed(rng, case)
-        if answer is not None:
+            exchange = typed(rng, case)
+        if exchange.answer is not None:
             break
         share = rng.random()
-    return writer.answer(asked, answer)
+    return writer.answer(exchange)
 
 
 def random_conversation(rng: Rng, writer: Writer, case: Case) -> Text:
     """Two to four turns about a picture."""
-    facts = case.now
     turns = []
     for _ in range(int(rng.integers(3, 2 * MAX_TURNS))):
         share = rng.random()
         if share < 0.5:
-            asked, answer = typed(rng, case)
+            exchange = typed(rng, case)
         elif share < 0.7:
-            asked, answer = short(rng, facts)
+            exchange = short(rng, case.now)
         elif share < 0.85:
-            asked, answer = reading(rng, facts)
+            exchange = reading(rng, case.now)
         else:
-            asked, answer = sentence(rng, facts)
-        if answer is not None:
-            turns.append((asked, answer))
+            exchange = sentence(rng, case.now)
+        if exchange.answer is not None:
+            turns.append(exchange)
     return writer.conversation(turns[:MAX_TURNS])
 
 
