@@ -37,6 +37,14 @@ class Place:
             tensor.copy_(flat[at : at + tensor.numel()].view_as(tensor))
             at += tensor.numel()
 
+    def any_of(self, flags: list[bool]) -> list[bool]:
+        """For each flag whether it is set in any process."""
+        if self.size == 1:
+            return flags
+        tensor = torch.tensor(flags, dtype=torch.float32)
+        distributed.all_reduce(tensor)
+        return [value > 0 for value in tensor.tolist()]
+
     def agree(self, value: float) -> float:
         """The first process's value, for all."""
         if self.size == 1:

@@ -74,7 +74,13 @@ class Trainee:
         """Move the weights by the image's gradients, averaged over the team; `rate` is a factor
         of the learning rates. Gives the norm of the gradient.
         """
-        used = [(p, q.grad) for p, q in self._pairs if q.grad is not None]
+        # One process may have had nothing to ask, so that its language model has no gradients.
+        moved = place.any_of([q.grad is not None for _, q in self._pairs])
+        used = [
+            (p, torch.zeros_like(p) if q.grad is None else q.grad)
+            for (p, q), is_moved in zip(self._pairs, moved, strict=True)
+            if is_moved
+        ]
         grads = [grad.float() for _, grad in used]
         place.average(grads)
         for (parameter, _), grad in zip(used, grads, strict=True):
