@@ -103,11 +103,11 @@ def build_pointers(
     spans = [listed.words for listed in packed.listed]
     words = np.concatenate([np.arange(*span) for span in spans] or [np.zeros(0, np.int64)])
     numbers = np.zeros((len(words), num_prefix), np.bool_)
-    at = 0
+    row = 0
     for listed in packed.listed:
         size = listed.words[1] - listed.words[0]
-        numbers[at : at + size, slice(*listed.number)] = True
-        at += size
+        numbers[row : row + size, slice(*listed.number)] = True
+        row += size
     return Pointers(*map(torch.from_numpy, (words, numbers, rows, own, asked, things, nothing)))
 
 

@@ -113,7 +113,7 @@ def answer_weights(groups: NDArray[np.int64], *, even: bool) -> NDArray[np.float
     """What each answer counts, (B, R): the same, or each of a row's answers as much as the others
     together; a row with one answer alone counts little then.
     """
-    weights = (groups != NO_TARGET).astype(np.float32)
+    weights: NDArray[np.float32] = (groups != NO_TARGET).astype(np.float32)
     if not even:
         return weights
     for row, column in enumerate(groups.T):
