@@ -1,6 +1,6 @@
 """Named colours, and a little chance in each, so that no name is one exact value.
 
-Called by whoever makes up things: `story` and `chance`.
+Called by whoever makes up things and places: `cast`, `acts`, `home` and `grounds`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Draws people and dogs: jointed figures seen from the side, the front or behind.
 
-Called by `picture` with a pen whose unit is the figure's height.
+Called by `things` with a pen whose unit is the figure's height.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Draws parcels, fire and smoke.
 
-Called by `picture` with a pen whose unit is the thing's height.
+Called by `things` with a pen whose unit is the thing's height.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Draws cars and bicycles, from the side, from the front or from behind.
 
-Called by `picture` with a pen whose unit is the vehicle's height.
+Called by `things` with a pen whose unit is the vehicle's height.
 """
 
 from __future__ import annotations
