@@ -1,7 +1,7 @@
 """Timeline, FrameGrid, DelayLine and LagMeter: what capture makes of a stream's timestamps.
 
-Pure: all times come with the calls, in seconds. Knows nothing of FFmpeg. Used by whatever in capture
-puts packets or pictures in time.
+Pure: all times come with the calls, in seconds. Knows nothing of FFmpeg. Used by whatever in
+capture puts packets or pictures in time.
 """
 
 from __future__ import annotations
