@@ -115,12 +115,13 @@ class Guide:
         tokens that join it to text are not worth a decode step for every string.
         """
         forced = bytes(self._matcher.compute_ff_bytes())
+        if not self._is_text(forced):  # the last token ends within a character, as 中 and 严 begin
+            self._take_forced(self._matcher.compute_ff_tokens())
+            forced = bytes(self._matcher.compute_ff_bytes())
         if forced.endswith(b'"') and locate(self.text + forced).string_at >= 0:
-            ids: Sequence[int] = self._coder.encode(forced.decode())
+            self._take_forced(self._coder.encode(forced.decode()))
         else:
-            ids = self._matcher.compute_ff_tokens()
-        if ids and not self.try_take(ids):
-            raise AnalysisFailed(f"forced text {forced[:80]!r} does not fit its own grammar")
+            self._take_forced(self._matcher.compute_ff_tokens())
 
     def try_cut(self, num_bytes: int, ending: bytes) -> bool:
         """Replace all behind the first `num_bytes` by `ending`, in whole tokens, if that fits."""
@@ -159,6 +160,11 @@ class Guide:
         bits = np.unpackbits(packed, bitorder="little")[:num_tokens]
         allowed[: len(bits)] = bits
         return allowed
+
+    def _take_forced(self, ids: Sequence[int]) -> None:
+        if ids and not self.try_take(ids):
+            forced = b"".join(self._guides.tokens[i] for i in ids)
+            raise AnalysisFailed(f"forced text {forced[:80]!r} does not fit its own grammar")
 
     def _close_step(self) -> None:
         forced = bytes(self._matcher.compute_ff_bytes())

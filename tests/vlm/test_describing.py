@@ -9,6 +9,7 @@ import jsonschema
 import numpy as np
 import pytest
 
+from edge.config.template import built_in_templates
 from edge.errors import AnalysisFailed, QuestionError
 from edge.grammar import compile_schema
 from edge.questions import AnalysisRequest, Look
@@ -410,6 +411,33 @@ def test_own_schema_through_the_engine(demo_engine, noise):
     )
     description = demo_engine.analyze(request).description
     jsonschema.validate(description.details, bound_schema(OWN))
+
+
+@pytest.mark.parametrize("word", ["轻微", "中等", "严重", "👍", "👎"])
+def test_a_choice_whose_options_part_within_a_character(bench, word):
+    """中 and 严 begin with the same bytes: a token ends behind these, the next begins within."""
+    schema = {
+        "type": "object",
+        "properties": {
+            "severity": {"enum": ["轻微", "中等", "严重", "👍", "👎"]},
+            "remarks": {"type": "string", "maxLength": 20},
+        },
+    }
+    script = f'{{"severity": "{word}", "remarks": "没有"}}'
+    told, _ = bench.tell(script, schema=schema)
+    assert told.details == {"severity": word, "remarks": "没有"}
+    assert not told.truncated
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("template", built_in_templates(), ids=lambda one: one.name)
+def test_every_template_is_written_whatever_the_model_wants(bench, template, language):
+    schema = template.wordings[language].schema
+    assert schema is not None
+    grammar = bench.describer.plan(dict(schema)).grammar
+    for seed in range(3):
+        value = bench.document(RandomPen(bench.num_tokens, seed), grammar, max_tokens=300).value
+        jsonschema.validate(value, grammar.bounded)
 
 
 @pytest.mark.parametrize(
