@@ -6,6 +6,7 @@
     edge replay porch.mp4 --report out.html       why: scores, masks, pictures, what was dropped
     edge replay porch.mp4 --truth porch.json      how good was that?
     edge replay porch.mp4 -c edge.yaml --compare other.yaml
+    edge replay 'demo:yard?seed=7' --seconds 300  a drawn camera instead of a clip
 
 With -c the file takes the place of one of the configured cameras: its motion settings, masks, zones
 and rules hold, and time is the file's own. Nothing is published or stored.
@@ -29,7 +30,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.cli.arguments import UsageError
+from edge.cli.arguments import UsageError, seconds
 from edge.errors import ReportError
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ DECODES = ("auto", "all", "iframes")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
-        "video", type=Path, help="a video file of any kind that FFmpeg reads, or a folder of them"
+        "video",
+        type=Path,
+        help="a video file of any kind that FFmpeg reads, a folder of them, or `demo:yard`",
     )
     parser.add_argument("-c", "--config", type=Path, metavar="FILE", help="the configuration, YAML")
     parser.add_argument("--camera", default="", help="whose place to take (default: the first)")
@@ -56,6 +59,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=DECODES,
         help="which pictures are decoded: as `capture.decode` (default: the camera's own with -c, "
         "else all)",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=seconds,
+        metavar="N",
+        help="only the beginning of each clip (a drawn camera, which has no end: 600)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     parser.add_argument(
@@ -89,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
     from edge.replay.outcome import Keep
     from edge.replay.views import load_views, run_view
 
-    views = load_views(args.config, args.compare, args.camera, args.decode)
+    views = load_views(args.config, args.compare, args.camera, args.decode, args.seconds)
     keep = Keep()
     if args.report is not None:
         from edge.replay.report import MAX_PICTURES

@@ -124,11 +124,9 @@ def _prepare(
 
 
 def _open(source: SourceSettings) -> FrameSource:
-    from edge.capture.source import open_source
-    from edge.daemon.openers import openers_for
+    from edge.daemon.openers import opener_for
 
-    opener = openers_for(source.url).get(source.url.partition(":")[0], open_source)
-    return opener(source)
+    return opener_for(source.url)(source)
 
 
 def _progress(text: str) -> None:

@@ -20,7 +20,6 @@ from edge.daemon.child import (
     name_process,
     serve_commands,
 )
-from edge.daemon.openers import openers_for
 from edge.daemon.plans import TuneJob
 from edge.errors import CaptureError, EdgeError
 from edge.logs import start_logging
@@ -64,7 +63,7 @@ def _without_path(text: str, job: TuneJob) -> str:
 
 def _look(job: TuneJob) -> TuneReport:
     os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")  # read when OpenCV is imported
-    from edge.capture.source import open_source  # noqa: PLC0415 - after the limits are set
+    from edge.daemon.openers import opener_for  # noqa: PLC0415 - after the limits are set
     from edge.replay.stretch import load_stretch  # noqa: PLC0415
     from edge.replay.tune import TunePlan, tune_source, tune_stretch  # noqa: PLC0415
 
@@ -78,11 +77,13 @@ def _look(job: TuneJob) -> TuneReport:
     if job.source is None:
         report = tune_stretch(load_stretch(Path(job.from_path)), plan)
         return report.model_copy(update={"id": job.ticket})
-    url = job.source.url
-    opener = openers_for(url).get(url.partition(":")[0], open_source)
     name = request.camera or request.name
     report, stretch = tune_source(
-        opener(job.source), plan, name, seconds=job.seconds, start_s=request.start_s
+        opener_for(job.source.url)(job.source),
+        plan,
+        name,
+        seconds=job.seconds,
+        start_s=request.start_s,
     )
     kept = Path(job.keep_path)
     try:

@@ -1,4 +1,4 @@
-"""Which files are replayed: one clip, or all of a folder. Knows names, not what is in them."""
+"""What is replayed: one clip, all of a folder, or a drawn camera. Knows names, not contents."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ SUFFIXES = frozenset(
 
 
 def find_clips(path: Path) -> tuple[Path, ...]:
-    """The file itself, or a folder's clips by name; hidden files and sub-folders do not count.
+    """The file itself, or a folder's clips by name; hidden files and sub-folders do not count. A
+    drawn camera's URL stands for itself.
 
     Raises SourceUnreachable where there is nothing to read.
     """
+    if is_drawn(path):
+        return (path,)
     if not path.is_dir():
         if not path.is_file():
             raise SourceUnreachable(f"{path}: no such file")
@@ -35,6 +38,16 @@ def find_clips(path: Path) -> tuple[Path, ...]:
             f"{path}: there is no clip in this folder (files ending in {known})"
         )
     return tuple(clips)
+
+
+def is_drawn(clip: Path) -> bool:
+    """Whether this is no file but a drawn camera, `demo:yard?seed=7`."""
+    return str(clip).startswith("demo:")
+
+
+def clip_url(clip: Path) -> str:
+    """What the capture stage opens."""
+    return str(clip) if is_drawn(clip) else str(clip.absolute())
 
 
 def clip_name(clip: Path) -> str:

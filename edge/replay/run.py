@@ -6,8 +6,10 @@ does is not counted as the run's cost.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,10 +18,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge.capture.settings import Decode, SourceSettings
-from edge.capture.source import open_source
+from edge.daemon.openers import opener_for
 from edge.errors import ConfigError, Problem, SourceEnded
 from edge.frames import Frame, Image, Keyframe
-from edge.replay.clips import clip_name
+from edge.replay.clips import clip_name, clip_url, is_drawn
 from edge.sampler.attention import Attention
 from edge.sampler.settings import SamplerSettings
 from edge.sampler.trace import Observer
@@ -28,38 +30,54 @@ if TYPE_CHECKING:
     from edge.config.models import Config
 
 
+DRAWN_S = 600.0  # a drawn camera has no end; this is one round of its story
+
+
 @dataclass(frozen=True, slots=True)
 class ReplayPlan:
-    """How a clip is read and looked at."""
+    """How a clip is read and looked at, and for how long from its beginning."""
 
     source: SourceSettings
     sampler: SamplerSettings
+    length_s: float = math.inf
 
 
-def plain_plan(clip: Path, decode: Decode = "all") -> ReplayPlan:
-    """A clip without any configuration."""
+def plain_plan(clip: Path, decode: Decode = "all", length_s: float | None = None) -> ReplayPlan:
+    """A clip without any configuration; its beginning alone if it is longer than `length_s`."""
     name = clip_name(clip)
-    source = SourceSettings(name, str(clip.absolute()), realtime=False, decode=decode)
-    return ReplayPlan(source, SamplerSettings(name))
+    source = SourceSettings(name, clip_url(clip), realtime=False, decode=decode)
+    return ReplayPlan(source, SamplerSettings(name), _length_s(clip, length_s))
 
 
 def configured_plan(
-    config: Config, camera: str, clip: Path, decode: Decode | None = None
+    config: Config,
+    camera: str,
+    clip: Path,
+    decode: Decode | None = None,
+    length_s: float | None = None,
 ) -> ReplayPlan:
-    """A clip in the place of one of the configured cameras; `decode` in place of the camera's."""
+    """A clip in the place of one of the configured cameras; `decode` in place of the camera's,
+    `length_s` as above.
+    """
     from edge.daemon.wiring import camera_plan  # noqa: PLC0415 - a plain replay starts without it
 
     plan = camera_plan(config, camera)
     source = replace(
         plan.source,
-        url=str(clip.absolute()),
+        url=clip_url(clip),
         main_url="",
         realtime=False,
         loop=False,
         options=(),
         decode=decode or plan.source.decode,
     )
-    return ReplayPlan(source, plan.sampler)
+    return ReplayPlan(source, plan.sampler, _length_s(clip, length_s))
+
+
+def _length_s(clip: Path, wanted_s: float | None) -> float:
+    if wanted_s is not None:
+        return wanted_s
+    return DRAWN_S if is_drawn(clip) else math.inf
 
 
 def choose_camera(config: Config, camera: str, source: str) -> str:
@@ -100,11 +118,14 @@ class Replay:
         """What the sampler takes, in order. Raises CaptureError for a clip that cannot be read."""
         started_s = time.process_time()
         sampler = self._attention.sampler
-        with open_source(self.plan.source, watcher=self._attention) as source:
+        open_clip = opener_for(self.plan.source.url, watcher=self._attention)
+        with closing(open_clip(self.plan.source)) as source:
             self.start_s = source.facts.start_s
             frames = source.frames()
             try:
                 for frame in frames:
+                    if frame.pts_s > self.plan.length_s:
+                        raise SourceEnded(f"{self.plan.source.camera}: as much as was wanted")
                     if self._on_first is not None:
                         self._on_first(frame)
                         self._on_first = None

@@ -6,7 +6,7 @@ Called by `edge replay`; what is printed meanwhile is the listener's.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,23 +27,28 @@ if TYPE_CHECKING:
 class View:
     """One configuration to look with, in the place of one of its cameras; without one the defaults.
 
-    `decode` is what is decoded, in place of the camera's own.
+    `decode` is what is decoded, in place of the camera's own; `length_s` how much of each clip.
     """
 
     label: str
     config: Config | None = None
     camera: str = ""
     decode: Decode | None = None
+    length_s: float | None = None
 
     def plan(self, clip: Path) -> ReplayPlan:
         """How it reads and looks at a clip."""
         if self.config is None:
-            return plain_plan(clip, self.decode or "all")
-        return configured_plan(self.config, self.camera, clip, self.decode)
+            return plain_plan(clip, self.decode or "all", self.length_s)
+        return configured_plan(self.config, self.camera, clip, self.decode, self.length_s)
 
 
 def load_views(
-    config: Path | None, compare: Path | None, camera: str, decode: Decode | None
+    config: Path | None,
+    compare: Path | None,
+    camera: str,
+    decode: Decode | None = None,
+    length_s: float | None = None,
 ) -> tuple[View, ...]:
     """The configuration and the one it is compared with, where there is one.
 
@@ -51,31 +56,31 @@ def load_views(
     there is one. Raises ConfigError.
     """
     if config is None and compare is None:
-        return (View("defaults", decode=decode),)
-    views = [View("defaults", decode=decode)] if config is None else []
+        return (View("defaults", decode=decode, length_s=length_s),)
+    views = [View("defaults")] if config is None else []
     wanted = camera
     for path in (config, compare):
         if path is None:
             continue
-        view = _load_view(path, wanted, decode, may_differ=not camera)
+        view = _load_view(path, wanted, may_differ=not camera)
         wanted = view.camera
         views.append(view)
     if len(views) > 1 and views[0].label == views[1].label:
         views = [
-            View(f"{path}, {view.camera}", view.config, view.camera, decode)
+            replace(view, label=f"{path}, {view.camera}")
             for path, view in zip((config, compare), views, strict=True)
         ]
-    return tuple(views)
+    return tuple(replace(view, decode=decode, length_s=length_s) for view in views)
 
 
-def _load_view(path: Path, camera: str, decode: Decode | None, *, may_differ: bool) -> View:
+def _load_view(path: Path, camera: str, *, may_differ: bool) -> View:
     from edge.config.load import load_config  # noqa: PLC0415 - a plain replay starts without it
 
     config = load_config(path).config
     if may_differ and camera not in config.cameras:
         camera = ""
     camera = choose_camera(config, camera, str(path))
-    return View(f"{path.name}, {camera}", config, camera, decode)
+    return View(f"{path.name}, {camera}", config, camera)
 
 
 @dataclass(frozen=True, slots=True)

@@ -239,3 +239,27 @@ def test_a_plain_replay_is_light_and_has_one_thread(folder: Path) -> None:
     heavy = {"pydantic", "yaml", "jinja2", "openvino", "PIL", "fastapi", "edge.replay.truth"}
     assert not heavy & set(modules)
     assert lines_of(done.stdout)[-1]["kind"] == "end"
+
+
+def test_a_drawn_camera_is_replayed_for_as_long_as_is_said(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    drawn = "demo:yard?seed=7&fps=5&size=320x180"
+    status, out, _ = run(capsys, "replay", drawn, "--seconds", "12", "--json")
+    assert status == 0
+    *keyframes, end = lines_of(out)
+    assert end["kind"] == "end"
+    assert end["t"] == pytest.approx(12, abs=0.2)
+    assert any(keyframe["trigger"] == "motion" for keyframe in keyframes), "somebody comes at 3 s"
+
+
+def test_only_the_beginning_of_a_clip(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    status, out, _ = run(capsys, "replay", folder / "a.mp4", "--seconds", "1.5", "--json")
+    assert status == 0
+    assert lines_of(out)[-1]["t"] == pytest.approx(1.5, abs=0.3)
+
+
+def test_a_drawn_camera_that_there_is_not(capsys: pytest.CaptureFixture[str]) -> None:
+    status, _, err = run(capsys, "replay", "demo:street")
+    assert status != 0
+    assert "no scene 'street', only `yard`" in err
