@@ -1,7 +1,7 @@
 """What is learned in which order: seeing, talking, then both together.
 
 1. see: the vision tower alone says what every part of a picture shows; one large thing first, then
-   more and more around it.
+   more and more around it, and then letters on pages full of them.
 2. talk: the language model alone learns the engine's ways of asking, on labels instead of pictures,
    with rare answers counting as much as usual ones.
 3. join: both together on pictures and questions, the labels as a lesser task.
@@ -21,6 +21,8 @@ from torch import Tensor
 from edge.demo.train.asking import Lesson, ask_about, build_writer, random_lists
 from edge.demo.train.dims import NUM_VOCABULARY
 from edge.demo.train.loop import Outcome, Scores, Stage, Step, replayed
+from edge.demo.train.pages import BATCH as PAGE_BATCH
+from edge.demo.train.pages import Page, endless_pages
 from edge.demo.train.speaking import (
     Heard,
     hear,
@@ -29,12 +31,16 @@ from edge.demo.train.speaking import (
     typed_answers,
     written_right,
 )
-from edge.demo.train.teaching import Target, look_at, score, target_of, teach
+from edge.demo.train.teaching import Target, look_at, score, spell, target_of, teach
 from edge.demo.train.trainee import Trainee
 from edge.demo.train.views import Mixture, View, endless_batches
 from edge.demo.train.vocabulary import build_tokenizer
 
 KEPT_BATCHES = 60
+KEPT_PAGES = 30  # batches
+PAGE_REPLAYS = 3
+SCENE_EVERY = 3  # steps, while letters are learned
+PAGE_EVERY = 4  # steps, while questions are
 REPLAYS, TALK_REPLAYS = 2, 6  # of each picture; those that are only talked about get new questions
 SCORE_EVERY = 5
 SYMBOL_NOISE = 0.08
@@ -60,6 +66,30 @@ def seeing(mixture: Mixture) -> Open:
             losses = teach(image.heads, sight, target)
             scores = score(image.heads, sight, target) if number % SCORE_EVERY == 0 else {}
             return Outcome(losses, scores, len(views))
+
+        return step
+
+    return start
+
+
+def spelling(mixture: Mixture) -> Open:
+    """The vision tower alone, on the letters of pages, and on scenes lest these be forgotten."""
+
+    def start(seed: tuple[int, ...]) -> Step:
+        batches, pages = _batches(seed, mixture), _pages(seed)
+
+        def step(trainee: Trainee, number: int) -> Outcome:
+            image = trainee.image
+            losses, scores = spell(image.heads, image.visual, next(pages))
+            num_pictures = PAGE_BATCH
+            if number % SCENE_EVERY == 0:
+                views = next(batches)
+                target = target_of(views)
+                sight = look_at(image.visual, views)
+                losses |= teach(image.heads, sight, target)
+                scores |= score(image.heads, sight, target)
+                num_pictures += len(views)
+            return Outcome(losses, scores, num_pictures)
 
         return step
 
@@ -92,7 +122,7 @@ def joining(mixture: Mixture, *, written: bool) -> Open:
     """
 
     def start(seed: tuple[int, ...]) -> Step:
-        batches = _batches(seed, mixture)
+        batches, pages = _batches(seed, mixture), _pages(seed)
         questioner = Questioner(seed, written=written)
 
         def step(trainee: Trainee, number: int) -> Outcome:
@@ -109,6 +139,9 @@ def joining(mixture: Mixture, *, written: bool) -> Open:
             asked, answered = questioner.ask(
                 trainee, views, target, sight.tokens, sight.deepstack, number
             )
+            if written and number % PAGE_EVERY == 0:
+                spelled, read = spell(image.heads, image.visual, next(pages))
+                losses, scores = losses | spelled, scores | read
             return Outcome(losses | asked, scores | answered, len(views))
 
         return step
@@ -122,6 +155,7 @@ def build_stages() -> list[Stage]:
         Stage("see-large", 900, seeing(Mixture(0.3, 0.02, 0.0, 0.0, 0.1, low=True))),
         Stage("see-some", 700, seeing(Mixture(0.9, 0.05, 0.0, 0.08, 0.2, low=True))),
         Stage("see-all", 1200, seeing(FULL)),
+        Stage("see-letters", 1200, spelling(FULL)),
         Stage("talk-lists", 2400, talking(CROWDED, written=False)),
         Stage("join-lists", 500, joining(FULL, written=False)),
         Stage("join-all", 12000, joining(replace(FULL, overview_frac=0.1), written=True)),
@@ -177,6 +211,11 @@ def answer_scores(language: Any, heard: Heard, lesson: Lesson) -> Scores:
     right, asked = written_right(language, heard)
     scores["written"] = [right, asked]
     return {name: (right, asked) for name, (right, asked) in scores.items()}
+
+
+def _pages(seed: tuple[int, ...]) -> Iterator[list[Page]]:
+    rng = np.random.default_rng((*seed, 96))
+    return replayed(endless_pages(seed), rng, KEPT_PAGES, PAGE_REPLAYS)
 
 
 def _batches(

@@ -26,6 +26,7 @@ from edge.demo.train.labels import (
     Labels,
 )
 from edge.demo.train.model import Sight, see
+from edge.demo.train.pages import Page
 from edge.demo.train.views import View
 from edge.demo.world import KINDS
 
@@ -123,19 +124,41 @@ def teach(heads: Heads, sight: Sight, target: Target) -> dict[str, Tensor]:
     tokens = sight.tokens
     said = heads.of_tokens(tokens).float()
     by_channel = F.binary_cross_entropy_with_logits(said, target.tokens, reduction="none")
-    letters = heads.of_letters(tokens).float().view(-1, len(ALPHABET) + 1)
-    wanted = target.letters.reshape(-1)
-    weights = torch.where(wanted > 0, LETTER_WEIGHT, 0.1)
-    by_letter = F.cross_entropy(letters, wanted, reduction="none") * weights
     patches = heads.of_patches(sight.patches).float()
     by_patch = F.binary_cross_entropy_with_logits(patches, target.patches, reduction="none")
     off = (tokens.float() - heads.symbols(target).float()).square()
     return {
         "tokens": by_channel.sum(-1).mean(),
-        "letters": by_letter.mean() * NUM_SLOTS,
+        "letters": _missed_letters(heads, tokens, target.letters),
         "patches": by_patch.sum(-1).mean(),
         "symbols": SYMBOL_WEIGHT * off.sum(-1).mean(),
     }
+
+
+def spell(
+    heads: Heads, visual: Any, pages: Sequence[Page]
+) -> tuple[dict[str, Tensor], dict[str, tuple[float, float]]]:
+    """The loss of what the tower made of pages of letters, and (right, asked) for the log."""
+    tokens = see(visual, torch.from_numpy(np.stack([page.picture[None] for page in pages]))).tokens
+    wanted = torch.from_numpy(np.stack([page.letters for page in pages]))
+    right, asked = _right_letters(heads, tokens.detach(), wanted)
+    return {"spelled": _missed_letters(heads, tokens, wanted)}, {"spelled": (right, asked)}
+
+
+def _missed_letters(heads: Heads, tokens: Tensor, wanted: Tensor) -> Tensor:
+    letters = heads.of_letters(tokens).float().view(-1, len(ALPHABET) + 1)
+    wanted = wanted.reshape(-1)
+    weights = torch.where(wanted > 0, LETTER_WEIGHT, 0.1)
+    by_letter = F.cross_entropy(letters, wanted, reduction="none") * weights
+    return by_letter.mean() * NUM_SLOTS
+
+
+@torch.no_grad()  # type: ignore[untyped-decorator] # as above
+def _right_letters(heads: Heads, tokens: Tensor, wanted: Tensor) -> tuple[float, float]:
+    letters = heads.of_letters(tokens).view(*wanted.shape, len(ALPHABET) + 1)
+    printed = wanted > 0
+    right = letters.argmax(-1) == wanted
+    return float((right & printed).sum()), float(printed.sum())
 
 
 @torch.no_grad()  # type: ignore[untyped-decorator] # as above
@@ -156,8 +179,5 @@ def score(heads: Heads, sight: Sight, target: Target) -> dict[str, tuple[float, 
     shown = state.amax(1) > 1.5
     right = said[..., columns].sigmoid().sum(1).argmax(1) == state.argmax(1)
     found["door"] = (float((right & shown).sum()), float(shown.sum()))
-    letters = heads.of_letters(sight.tokens).view(*target.letters.shape, len(ALPHABET) + 1)
-    printed = target.letters > 0
-    right = letters.argmax(-1) == target.letters
-    found["letters"] = (float((right & printed).sum()), float(printed.sum()))
+    found["letters"] = _right_letters(heads, sight.tokens, target.letters)
     return found
