@@ -1,6 +1,6 @@
 // The talk: what was asked and what came back, with what can be done about each answer.
 
-import { optionBars, timingBar } from "./bars.js";
+import { answerWord, areYesNo, optionBars, timingBar } from "./bars.js";
 import { curlOf } from "./ask-request.js";
 import { button, make } from "./dom.js";
 import { decimal, spent } from "./figures.js";
@@ -11,6 +11,7 @@ import { regionWords } from "./region.js";
 import { say, sayOr } from "./words.js";
 
 const TICK_MS = 500;
+const isNarrow = matchMedia("(max-width: 1000px)"); // the whole page scrolls there, not the list
 
 /** The list of turns. */
 export class Talk {
@@ -49,8 +50,10 @@ export class Talk {
       this.empty.hidden = true;
     }
     const isAtEnd = this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 120;
+    const isMoved = entry.state !== turn.state;
     entry.tell();
     if (isAtEnd || turn.state === "waiting") this.list.scrollTop = this.list.scrollHeight;
+    if (isNarrow.matches && isMoved) entry.element.scrollIntoView({ block: "nearest" });
   }
 
   #tick() {
@@ -65,7 +68,7 @@ class Entry {
   #conversation;
   #stage;
   #needsToken;
-  #state = "";
+  state = ""; // the turn's, as it is shown
 
   constructor(turn, conversation, stage, needsToken) {
     this.#turn = turn;
@@ -101,8 +104,8 @@ class Entry {
       this.stream.textContent = turn.text;
       return;
     }
-    if (turn.state === this.#state) return;
-    this.#state = turn.state;
+    if (turn.state === this.state) return;
+    this.state = turn.state;
     this.element.setAttribute("aria-busy", String(turn.state === "running"));
     const filled = {
       waiting: () => [make("span", { class: "soft small", t: "talk.waiting" }), this.#stop()],
@@ -134,7 +137,7 @@ class Entry {
     const isDocument = typeof reply.answer === "object" && reply.answer !== null;
     const text = isDocument ? JSON.stringify(reply.answer, null, 2) : String(reply.answer);
     return [
-      isDocument ? jsonView(reply.answer) : make("p", { class: "answer-text" }, text || say("talk.nothing")),
+      isDocument ? jsonView(reply.answer) : answerWord("answer-text", text || say("talk.nothing"), areYesNo(reply.probabilities)),
       reply.probabilities && optionBars(reply.probabilities, String(reply.answer)),
       reply.truncated && make("p", { class: "chip warn", t: "mark.truncated" }),
       this.#enhanced(reply),

@@ -6,7 +6,7 @@ import { button, make } from "./dom.js";
 import { fullTime } from "./figures.js";
 import { icon } from "./icons.js";
 import { jsonView } from "./json-view.js";
-import { marksOf, pictureOf, titleOf, verdictRow } from "./live-finding.js";
+import { marksOf, pictureOf, titleOf, verdictHead, verdictRow } from "./live-finding.js";
 import { copy, notifyError } from "./notices.js";
 
 /** The dialog; the same one for every finding. */
@@ -95,9 +95,8 @@ function section(key, ...content) {
 }
 
 function verdict(one) {
-  const row = verdictRow(one);
-  if (Object.keys(one.probabilities).length > 1) row.append(optionBars(one.probabilities, one.answer));
-  return row;
+  if (Object.keys(one.probabilities).length < 2) return verdictRow(one);
+  return make("li", { class: "verdict-full" }, verdictHead(one), optionBars(one.probabilities, one.answer));
 }
 
 function lists(finding) {

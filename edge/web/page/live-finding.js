@@ -1,7 +1,7 @@
 // One finding as a card: what was seen, what each rule made of it, how long that took.
 
 import { pathOf } from "./api.js";
-import { bar } from "./bars.js";
+import { answerWord, areYesNo, bar } from "./bars.js";
 import { make } from "./dom.js";
 import { fullTime, percent, span, spent, timeOf } from "./figures.js";
 import { Frame } from "./picture.js";
@@ -73,18 +73,30 @@ export function marksOf(finding) {
   return marks;
 }
 
-/** A rule's verdict with its probability. */
+/** A rule's verdict with its answer and that one's probability. */
 export function verdictRow(verdict) {
+  return make(
+    "li",
+    { class: "verdict-row" },
+    verdictHead(verdict),
+    answerWord(`verdict-answer ${verdict.verdict}`, verdict.answer, areYesNo(verdict.probabilities)),
+    bar(verdict.probability, verdict.verdict),
+    make("span", { class: "figure" }, percent(verdict.probability)),
+  );
+}
+
+/** The rule, and what became of it. */
+export function verdictHead(verdict) {
   const moved = verdict.changed
     ? make("span", { class: `pill ${verdict.state}`, t: "verdict.moved", tp: { state: () => say(`state.${verdict.state}`) } })
     : null;
   return make(
-    "li",
-    { class: "verdict-row" },
-    make("span", { class: "verdict-rule" }, verdict.rule, verdict.alert ? make("span", { class: "chip severity-2", t: "verdict.alert" }) : null, moved),
-    make("span", { class: `verdict-answer ${verdict.verdict}` }, verdict.answer),
-    bar(verdict.probability, verdict.verdict),
-    make("span", { class: "figure" }, percent(verdict.probability)),
+    "span",
+    { class: "verdict-rule" },
+    verdict.rule,
+    verdict.verdict === "unsure" ? make("span", { class: "chip warn", t: "verdict.unsure" }) : null,
+    verdict.alert ? make("span", { class: "chip severity-2", t: "verdict.alert" }) : null,
+    moved,
   );
 }
 

@@ -1,7 +1,7 @@
 // The rules: what each asks, its state at each camera, and how its answers went lately.
 
 import { call, pathOf } from "./api.js";
-import { bar } from "./bars.js";
+import { answerWord, areYesNo, bar } from "./bars.js";
 import { button, make, makeSvg } from "./dom.js";
 import { agoOf, clock, percent, spent } from "./figures.js";
 import { icon } from "./icons.js";
@@ -72,7 +72,7 @@ class Card {
     for (const zone of rule.zones) chips.push(make("span", { class: "chip" }, say("rule.zone", { zone })));
     if (rule.schedule) chips.push(make("span", { class: "chip" }, rule.schedule));
     this.chips.replaceChildren(...chips);
-    this.states.replaceChildren(...rule.states.map((state) => stateRow(state, history.get(`${rule.name}/${state.camera}`) ?? [])));
+    this.states.replaceChildren(...rule.states.map((state) => stateRow(state, rule.kind, history.get(`${rule.name}/${state.camera}`) ?? [])));
   }
 
   async #attempt() {
@@ -91,7 +91,7 @@ class Card {
   }
 }
 
-function stateRow(state, points) {
+function stateRow(state, kind, points) {
   const isOn = state.state === "on";
   const head = make(
     "div",
@@ -106,9 +106,10 @@ function stateRow(state, points) {
     : make(
         "div",
         { class: "rule-answer" },
-        make("span", { class: "rule-answer-word" }, state.answer),
+        answerWord("rule-answer-word", state.answer, kind === "yes_no"),
         bar(state.probability, state.verdict ?? ""),
         make("span", { class: "figure" }, percent(state.probability)),
+        state.verdict === "unsure" ? make("span", { class: "chip warn", t: "verdict.unsure" }) : null,
       );
   return make("div", { class: "rule-state" }, head, answer, points.length ? historyOf(points) : null);
 }
@@ -137,14 +138,16 @@ function historyOf(points) {
   );
 }
 
+/** As a state's row: the probability is that of the answer, not of the rule's condition. */
 function triedRow(result) {
+  const probability = result.probabilities[result.answer] ?? result.probability;
   return make(
     "div",
     { class: "rule-answer" },
-    make("span", { class: `verdict ${result.verdict}`, t: `verdict.${result.verdict}` }),
-    make("span", { class: "rule-answer-word" }, result.answer),
-    bar(result.probability, result.verdict),
-    make("span", { class: "figure" }, percent(result.probability)),
+    answerWord("rule-answer-word", result.answer, areYesNo(result.probabilities)),
+    bar(probability, result.verdict),
+    make("span", { class: "figure" }, percent(probability)),
+    result.verdict === "unsure" ? make("span", { class: "chip warn", t: "verdict.unsure" }) : null,
     make("span", { class: "soft small" }, spent(result.timing.total_ms)),
   );
 }

@@ -142,7 +142,7 @@ export const en = {
   "mark.stale": "too old when its turn came",
   "mark.reused": "reused",
   "mark.superseded": "superseded",
-  "mark.truncated": "cut",
+  "mark.truncated": "cut short",
   "mark.untrained": "untrained model",
   "mark.covers": "stands for {span}",
   "timing.queue_ms": "waited",
