@@ -22,7 +22,8 @@ from edge.heatmap import AttentionMap
 from edge.questions import MAX_QUESTIONS, Answer, Description, Question, Timing, View
 
 Role = Literal["system", "user", "assistant"]
-Ending = Literal["stop", "tokens", "chars", "deadline", "loop", "cancelled"]
+# "early": the model wanted to end a document that was not whole yet
+Ending = Literal["stop", "tokens", "chars", "deadline", "loop", "early", "cancelled"]
 
 MAX_PICTURES = 16  # in one turn
 MAX_NEW_TOKENS = 4096
@@ -65,7 +66,8 @@ class Message:
 class Writing:
     """How text is to be written: always the most probable token, at most `max_tokens` of them.
 
-    It ends before the first of the `stop` strings. With `wants_chances` each token comes with its
+    A JSON document is closed there, so that it is whole; the tokens that its form forces count too.
+    Text ends before the first of the `stop` strings. With `wants_chances` each token comes with its
     log-probability and with the `alternatives` most probable tokens in its place (0..20). Raises
     QuestionError for bounds that are out of range.
     """
@@ -223,13 +225,14 @@ class TurnResult:
     """The answers in the order of the questions; of a reply one answer without a question's id.
 
     `endings` says of each text, by question id, why it ended: `stop` where the model was done or a
-    stop string came. `views` has what was shown of each picture of the turn's messages. In `timing`
-    `prompt_tokens` are all tokens of the conversation and the questions; `known_tokens` of them
-    were remembered and not computed again. `num_dropped` turns had to be forgotten for want of
-    room. `attention`, if it is wanted and the turn was not called off, has a map for each answer
-    (for a reply or a description without a question's id) and each picture of the conversation,
-    answer by answer. `enhanced` says of each of the turn's pictures what was done to it, if that
-    was wanted; details that were shown beside it count as pictures of the conversation.
+    stop string came. A reply and a description have none: their key is empty. `views` has what was
+    shown of each picture of the turn's messages. In `timing` `prompt_tokens` are all tokens of the
+    conversation and the questions; `known_tokens` of them were remembered and not computed again.
+    `num_dropped` turns had to be forgotten for want of room. `attention`, if it is wanted and the
+    turn was not called off, has a map for each answer (for a reply or a description without a
+    question's id) and each picture of the conversation, answer by answer. `enhanced` says of each
+    of the turn's pictures what was done to it, if that was wanted; details that were shown beside
+    it count as pictures of the conversation.
     """
 
     id: str

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from edge.conversation import Ending
 from edge.errors import AnalysisFailed
 from edge.grammar import Grammar
 from edge.schema import Bounded
@@ -28,10 +29,13 @@ MAX_CUTS = 8  # tokens dropped besides a loop, where it ends amid a character
 
 @dataclass(frozen=True, slots=True)
 class DocumentBounds:
-    """Where a document must end. `max_tokens` counts the chosen and the forced ones."""
+    """Where a document must end. `max_tokens` counts the chosen and the forced ones;
+    `is_cancelled` is asked between passes.
+    """
 
     max_tokens: int
     deadline_mono_s: float
+    is_cancelled: Callable[[], bool] = lambda: False
 
     @property
     def is_late(self) -> bool:
@@ -42,14 +46,15 @@ class DocumentBounds:
 @dataclass(frozen=True, slots=True)
 class Document:
     """A parsed and checked document. `told` is the part of `value` that the model came to: all of
-    it, unless the document was closed early. `truncated` where not all of it is the model's, or
-    where a string or list is as long as it may be. `num_steps` passes decoded it; of its tokens,
-    `num_chosen` were chosen by the model and `num_forced` forced.
+    it, unless the document was closed early. `ending` says why it ended; `truncated` where not all
+    of it is the model's, or where a string or list is as long as it may be. `num_steps` passes
+    decoded it; of its tokens, `num_chosen` were chosen by the model and `num_forced` forced.
     """
 
     value: dict[str, Any]
     told: dict[str, Any]
     text: str
+    ending: Ending
     truncated: bool
     num_steps: int
     num_chosen: int
@@ -78,7 +83,8 @@ def write_document(
         value=value,
         told=value if writer.closed_at is None else _told(text, grammar.bounded, writer.closed_at),
         text=text,
-        truncated=writer.truncated or reaches_bound(value, grammar.bounded),
+        ending=writer.ending,
+        truncated=writer.ending != "stop" or reaches_bound(value, grammar.bounded),
         num_steps=writer.num_steps,
         num_chosen=writer.num_chosen,
         num_forced=len(writer.guide.ids) - writer.num_chosen,
@@ -127,7 +133,7 @@ class _Writer:
         self._num_fed = len(guide.ids)
         self._value_start = len(guide.ids)  # the first token of the value being written
         self.guide = guide
-        self.truncated = False
+        self.ending: Ending = "stop"
         self.closed_at: int | None = None  # bytes of the text that were there before it was closed
         self.num_steps = self.num_chosen = 0
 
@@ -136,15 +142,21 @@ class _Writer:
         guide = self.guide
         while not guide.is_complete():
             if int(np.argmax(self._pen.logits)) in self._eos:
-                self._close()
+                self._close("early")
                 return
             self._choose()
             self._end_loop()
             self._end_repeats()
             if guide.is_complete():
                 return
-            if self._bounds.is_late or len(guide.ids) >= self._bounds.max_tokens:
-                self._close()
+            if self._bounds.is_cancelled():
+                self._close("cancelled")
+                return
+            if self._bounds.is_late:
+                self._close("deadline")
+                return
+            if len(guide.ids) >= self._bounds.max_tokens:
+                self._close("tokens")
                 return
             self._feed()
 
@@ -164,8 +176,8 @@ class _Writer:
         self._num_fed = len(self.guide.ids)
         self.num_steps += 1
 
-    def _close(self) -> None:
-        self.truncated = True
+    def _close(self, ending: Ending) -> None:
+        self.ending = ending
         self.closed_at = len(self.guide.text)
         self.guide.close()
 
@@ -175,14 +187,14 @@ class _Writer:
         looping = loop_length(guide.ids[self._value_start :])
         if not looping or locate(guide.text).string_at < 0:
             return  # numbers and lists that repeat are short by their bounds
-        self.truncated = True
+        self.ending = "loop"
         kept = len(guide.ids) - looping
         for extra in range(MAX_CUTS):
             if kept - extra < self._value_start:
                 break
             if self._cut(guide.num_bytes(kept - extra), b'"'):
                 return
-        self._close()
+        self._close("loop")
 
     def _end_repeats(self) -> None:
         """A list of free texts ends where one comes twice, if it may. Choices may well repeat, as

@@ -99,9 +99,11 @@ class Replier:
                 said.answers.append(answer)
                 said.ids.append(self._coder.encode(answer.value))
             elif line.described is not None:
-                bounds = DocumentBounds(room - len(line.words), deadline_mono_s)
+                most = max(1, min(turn.writing.max_tokens, room - len(line.words)))
+                bounds = DocumentBounds(most, deadline_mono_s, hearing.is_cancelled)
                 document = self._describer.write_document(pens[n], line.described, bounds)
                 said.description = read_description(document, line.described)
+                said.endings[line.question_id] = document.ending
                 said.ids.append(self._coder.encode(document.text))
             else:
                 most = max(1, min(turn.writing.max_tokens, room - len(line.ids)))

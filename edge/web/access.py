@@ -25,8 +25,9 @@ MAX_BYTES = 64_000_000  # what can be allowed at all
 class Access:
     """What a route needs. `bodies` are the content types it takes; without any it takes no body.
 
-    A body has at most `max_bytes`, or as many as the settings allow where that is less. JSON is
-    held in memory, so that whoever need not be known sends little of it.
+    A form of which no field is needed may be left out. A body has at most `max_bytes`, or as many
+    as the settings allow where that is less. JSON is held in memory, so that whoever need not be
+    known sends little of it.
     """
 
     method: str
@@ -34,6 +35,7 @@ class Access:
     need: Need
     bodies: tuple[str, ...] = ()
     max_bytes: int = MAX_BYTES
+    may_be_empty: bool = False
     pattern: re.Pattern[str] = field(init=False, repr=False, compare=False)
 
     def most_bytes(self, allowed: int) -> int:
@@ -64,7 +66,7 @@ ROUTES: tuple[Access, ...] = (
     Access("GET", "/api/v1/cameras", "viewer"),
     Access("GET", "/api/v1/cameras/{camera}/keyframe", "viewer"),
     Access("GET", "/api/v1/rules", "viewer"),
-    Access("POST", "/api/v1/rules/{rule}/test", "admin", FORM),
+    Access("POST", "/api/v1/rules/{rule}/test", "admin", FORM, may_be_empty=True),
     Access("GET", "/api/v1/stats", "viewer"),
     Access("GET", "/api/v1/budget", "viewer"),
     Access("GET", "/api/v1/info", "viewer"),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -16,7 +14,7 @@ from edge.errors import EdgeError
 from edge.web.document import build_document
 from edge.web.gate import Gate
 from edge.web.refusals import Refusal, refusal_of_fields, tell_refusal
-from edge.web.reply import ErrorReply
+from edge.web.reply import ErrorReply, refused_as
 from edge.web.routes_chat import build_chat_routes
 from edge.web.routes_health import build_health_routes
 from edge.web.routes_login import build_login_routes
@@ -38,9 +36,6 @@ def build_app(web: Web) -> ASGIApp:
 
 def build_routes(web: Web) -> FastAPI:
     """The routes without the gate."""
-    error: dict[int | str, dict[str, Any]] = {
-        code: {"model": ErrorReply} for code in (400, 401, 403, 404, 413, 422)
-    }
     app = FastAPI(
         title="Edge keyframe analyzer",
         version=__version__,
@@ -48,7 +43,7 @@ def build_routes(web: Web) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        responses=error,
+        responses=refused_as(ErrorReply),
     )
     for build in (
         build_login_routes,

@@ -215,14 +215,18 @@ def _check_origin(headers: Headers, scheme: str, host: str) -> None:
 
 def _body(scope: Scope, receive: Receive, max_bytes: int) -> Body:
     headers = Headers(scope=scope)
-    is_empty = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
-    return Body(receive, max_bytes, is_empty=is_empty)
+    return Body(receive, max_bytes, is_empty=_is_empty(headers))
+
+
+def _is_empty(headers: Headers) -> bool:
+    return headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
 
 
 def _check_body(headers: Headers, access: Access, allowed: int) -> None:
     """By what the headers say; what really comes is counted while it is read."""
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if access.bodies and kind not in access.bodies:
+    is_left_out = access.may_be_empty and not kind and _is_empty(headers)
+    if access.bodies and kind not in access.bodies and not is_left_out:
         raise Refusal(415, f"send {' or '.join(access.bodies)} here", "content-type")
     length = headers.get("content-length", "0")
     if not (length.isascii() and length.isdigit()):

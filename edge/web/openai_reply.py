@@ -85,9 +85,11 @@ def text_of(result: TurnResult) -> str:
 
 
 def finish_reason(result: TurnResult) -> str:
-    """`stop` where the model was done, `length` where something else ended it."""
-    if result.description is not None:
-        return "length" if result.description.truncated else "stop"
+    """`stop` where the model was done, `length` where something else ended it.
+
+    A document whose list or text is as long as its schema allows is done: clients such as `parse`
+    of OpenAI's library throw away what ended by its length.
+    """
     return "stop" if result.endings.get("", "stop") == "stop" else "length"
 
 

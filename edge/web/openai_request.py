@@ -195,11 +195,11 @@ class CompletionRequest(BaseModel):
             reply=not is_json,
             describe=is_json,
             schema=form.json_schema.schema_ if form and form.json_schema else None,
-            writing=self._writing(),
+            writing=self._writing(default=MAX_NEW_TOKENS if is_json else DEFAULT_TOKENS),
         )
 
-    def _writing(self) -> Writing:
-        wanted = self.max_completion_tokens or self.max_tokens or DEFAULT_TOKENS
+    def _writing(self, default: int) -> Writing:
+        wanted = self.max_completion_tokens or self.max_tokens or default
         stops = [self.stop] if isinstance(self.stop, str) else self.stop or []
         return Writing(
             max_tokens=min(wanted, MAX_NEW_TOKENS),

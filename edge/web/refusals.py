@@ -104,6 +104,7 @@ def refusal_of(error: EdgeError, where: str = "") -> Refusal:
     """How an error of the house is told."""
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
     what = "the store cannot be read now" if isinstance(error, StoreError) and status == 503 else ""
+    where = where or ("session" if isinstance(error, SessionGone) else "")
     retry_after_s = RETRY_AFTER_S if status in (429, 503) else None
     return Refusal(status, what or str(error), where, retry_after_s=retry_after_s)
 

@@ -29,6 +29,7 @@ from edge.web.streams import EventStream
 from edge.web.turns import begin, follow
 from edge.web.web import Web
 from edge.web.wishes import (
+    TEXT_TOKENS,
     Format,
     Kind,
     Manner,
@@ -41,7 +42,8 @@ from edge.web.wishes import (
 
 MAX_FIELD_CHARS = 20_000
 
-Tokens = Annotated[int, Form(ge=1, le=MAX_NEW_TOKENS, description="bound of a written answer")]
+_TOKENS = f"bound of an answer; without it {TEXT_TOKENS} for text, and for JSON what its form takes"
+Tokens = Annotated[int | None, Form(ge=1, le=MAX_NEW_TOKENS, description=_TOKENS)]
 Images = Annotated[
     list[UploadFile], File(description="JPEG, PNG, WebP, BMP or GIF; the field may come repeatedly")
 ]
@@ -108,7 +110,7 @@ class AskBody(BaseModel):
     format: Format = "text"
     schema_: dict[str, Any] | None = Field(default=None, alias="schema")
     """JSON Schema for `format: json`; the built-in shape without."""
-    max_tokens: Annotated[int, Field(ge=1, le=MAX_NEW_TOKENS)] = 512
+    max_tokens: Annotated[int, Field(ge=1, le=MAX_NEW_TOKENS, description=_TOKENS)] | None = None
     heatmap: bool = False
     stream: bool = False
     template: Annotated[str, Field(max_length=64)] = ""
@@ -159,7 +161,7 @@ def build_chat_routes(web: Web) -> APIRouter:
         choices: Annotated[
             list[str], Form(description="possible answers, repeated or separated by commas")
         ] = [],  # noqa: B006 - as above
-        max_tokens: Tokens = 512,
+        max_tokens: Tokens = None,
         heatmap: Annotated[bool, Form(description="also tell where the answer looked")] = False,
         stream: Annotated[bool, Form(description="send the answer as it is written")] = False,
         enhance: Enhance = False,

@@ -8,12 +8,13 @@ from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
+from pydantic import ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from starlette.responses import Response
 
-from edge.errors import SnapshotMissing, TooBusy
+from edge.errors import QuestionError, SnapshotMissing, TooBusy
 from edge.findings import Finding, Info, Stats
 from edge.pictures import encode_jpeg
-from edge.search import MAX_PAGE, MAX_SEARCH_CHARS, FindingQuery
+from edge.search import MAX_PAGE, MAX_SEARCH_CHARS, FindingPage, FindingQuery
 from edge.web.budget import BudgetReply, budget_reply
 from edge.web.refusals import Refusal
 from edge.web.replies import (
@@ -37,10 +38,22 @@ _EVENTS: Responses = {
     200: {"content": {"text/event-stream": {}}, "description": "server-sent events"}
 }
 
+
+def _moment(written: object, parse: ValidatorFunctionWrapHandler) -> Any:
+    """One error in place of one for each of the two forms."""
+    try:
+        return parse(written)
+    except ValidationError:
+        raise ValueError(
+            "send seconds since 1970, or date and time as 2026-08-01T12:00:00Z"
+        ) from None
+
+
 Name = Annotated[str, Query(max_length=64)]
 Moment = Annotated[
     float | datetime | None,
     Query(description="seconds since 1970, or RFC 3339", union_mode="left_to_right"),
+    WrapValidator(_moment),
 ]
 
 
@@ -65,7 +78,7 @@ def build_look_routes(web: Web) -> APIRouter:
         cursor: Annotated[str, Query(max_length=64)] = "",
     ) -> FindingsReply:
         query = FindingQuery(camera, rule, _seconds(since), _seconds(until), text, limit, cursor)
-        page = await web.read(partial(web.archive.find, query))
+        page = await _page(web, query)
         return FindingsReply(findings=list(page.findings), cursor=page.cursor)
 
     @routes.get("/api/v1/findings/{finding_id}", summary="One finding", tags=["look"])
@@ -135,6 +148,13 @@ def build_look_routes(web: Web) -> APIRouter:
         return EventStream(web.events.listen())
 
     return routes
+
+
+async def _page(web: Web, query: FindingQuery) -> FindingPage:
+    try:
+        return await web.read(partial(web.archive.find, query))
+    except QuestionError as error:  # the other parameters were held to their bounds before
+        raise Refusal(400, str(error), "cursor") from None
 
 
 async def last_keyframe(web: Web, camera: str, *, fresh: bool = False) -> tuple[str, bytes]:

@@ -19,6 +19,7 @@ from edge.web.openai_reply import Completion, as_event
 from edge.web.openai_request import CompletionRequest
 from edge.web.refusals import Refusal, refusal_of
 from edge.web.remote import fetch_picture
+from edge.web.reply import OpenAIErrorReply, refused_as
 from edge.web.streams import EventStream
 from edge.web.turns import begin, follow
 from edge.web.web import Web
@@ -29,7 +30,7 @@ NO_MODEL = "edge"  # what the model is called while none is loaded
 
 def build_openai_routes(web: Web) -> APIRouter:
     """OpenAI's chat completions and models."""
-    routes = APIRouter(tags=["openai"])
+    routes = APIRouter(tags=["openai"], responses=refused_as(OpenAIErrorReply))
 
     @routes.get("/v1/models", summary="The model of this box")
     async def models() -> dict[str, Any]:

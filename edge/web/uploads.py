@@ -30,7 +30,10 @@ class Uploads:
             raise Refusal(
                 400, f"{len(files)} pictures; at most {MAX_PICTURES} are allowed", "image"
             )
-        box = parse_region(region) if region.strip() else None
+        try:
+            box = parse_region(region) if region.strip() else None
+        except QuestionError as error:
+            raise Refusal(400, str(error), "region") from None
         return [Picture(await self.decode(await file.read(), "image", box), box) for file in files]
 
     async def decode(self, data: bytes, where: str, region: Box | None = None) -> Image:

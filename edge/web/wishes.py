@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from edge.conversation import Message, Part, Picture, Turn, Writing
+from edge.conversation import MAX_NEW_TOKENS, Message, Part, Picture, Turn, Writing
 from edge.errors import QuestionError
 from edge.questions import MAX_TEXT_CHARS, Question, choice, count, rating, text, yes_no
 from edge.templates import Language, Template
@@ -18,6 +18,7 @@ Kind = Literal["text", "yes_no", "choice", "count", "rating"]
 Format = Literal["text", "json"]
 
 MAX_SCHEMA_CHARS = 20_000
+TEXT_TOKENS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,13 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How answers are wanted."""
+    """How answers are wanted. Without `max_tokens` a text has TEXT_TOKENS at most, and JSON as many
+    as its form, which is bounded, can take.
+    """
 
     as_json: bool = False
     schema: dict[str, Any] | None = None
-    max_tokens: int = 512
+    max_tokens: int | None = None
     heatmap: bool = False
     enhance: bool = False
 
@@ -100,6 +103,7 @@ def build_turn(
         parts.append(wishes[0].query)
     else:
         questions = tuple(wish.question(f"q{n}") for n, wish in enumerate(wishes))
+    most = manner.max_tokens or (MAX_NEW_TOKENS if manner.as_json else TEXT_TOKENS)
     return Turn(
         id=new_turn_id(),
         session=session,
@@ -109,7 +113,7 @@ def build_turn(
         reply=is_alone and not manner.as_json,
         describe=is_alone and manner.as_json,
         schema=manner.schema,
-        writing=Writing(max_tokens=manner.max_tokens),
+        writing=Writing(max_tokens=most),
         heatmap=manner.heatmap and bool(wishes),
         enhance=manner.enhance and bool(pictures),
     )
@@ -124,15 +128,15 @@ def parse_choices(written: Sequence[str]) -> tuple[str, ...]:
 
 
 def parse_schema(written: str) -> dict[str, Any] | None:
-    """A JSON Schema in a form's field; None for an empty one. Raises QuestionError."""
+    """A JSON Schema in a form's field; None for an empty one. Raises Refusal."""
     if not written.strip():
         return None
     if len(written) > MAX_SCHEMA_CHARS:
-        raise QuestionError(f"the schema has more than {MAX_SCHEMA_CHARS} characters")
+        raise Refusal(400, f"the schema has more than {MAX_SCHEMA_CHARS} characters", "schema")
     try:
         schema = json.loads(written)
     except (ValueError, RecursionError):
-        raise QuestionError("the schema is not JSON") from None
+        raise Refusal(400, "the schema is not JSON", "schema") from None
     if not isinstance(schema, dict):
-        raise QuestionError("the schema is not a JSON object")
+        raise Refusal(400, "the schema is not a JSON object", "schema")
     return schema

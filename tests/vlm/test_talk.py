@@ -262,8 +262,17 @@ def test_a_text_is_called_off_between_two_tokens(demo_engine, noise):
 def test_a_description_in_a_conversation(demo_engine, noise):
     image = noise(256, 192)
     demo_engine.talk(opening("a", image))
-    result = demo_engine.talk(Turn("2", "a", describe=True, deadline_s=2.0))
+    result = demo_engine.talk(Turn("2", "a", describe=True, deadline_s=0.0))
     assert result.description is not None
+    assert result.endings == {"": "deadline"}
+    bounded = demo_engine.talk(Turn("2", "a", describe=True, writing=Writing(20)))
+    assert bounded.endings == {"": "tokens"}
+    whole = demo_engine.talk(Turn("2", "a", describe=True))
+    assert bounded.timing.output_tokens < whole.timing.output_tokens
+    demo_engine.talk(opening("b", image))
+    called_off = demo_engine.talk(Turn("2", "b", describe=True), is_cancelled=lambda: True)
+    assert called_off.endings == {"": "cancelled"}
+    assert called_off.timing.output_tokens == 1
     schema = {"type": "object", "properties": {"doors": {"type": "integer", "maximum": 9}}}
     own = demo_engine.talk(Turn("3", "a", describe=True, schema=schema)).description
     assert own is not None

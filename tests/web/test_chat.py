@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 import requests
 
-from edge.conversation import Picture, Piece, Turn, TurnResult
+from edge.conversation import MAX_NEW_TOKENS, Picture, Piece, Turn, TurnResult
 from edge.errors import AnalysisFailed
 from edge.geometry import Box
 from tests.support.daemon import wait_until
@@ -70,6 +70,7 @@ def test_fields_reach_the_turn(box: Running) -> None:
     assert isinstance(picture, Picture)
     assert picture.region == Box(0, 0, 0.5, 1)
     built_in = chat(box, query="x", format="json").json()["answer"]
+    assert box.door.turns[-1].writing.max_tokens == MAX_NEW_TOKENS, "its form bounds it"
     assert built_in == {
         "summary": "A test.",
         "objects": ["box"],
@@ -84,17 +85,17 @@ def test_fields_reach_the_turn(box: Running) -> None:
         ({}, 422, "query"),
         ({"query": ""}, 422, "query"),
         ({"query": "   "}, 400, ""),
-        ({"query": "x", "region": "1,2"}, 400, ""),
-        ({"query": "x", "region": "0,0,nan,1"}, 400, ""),
+        ({"query": "x", "region": "1,2"}, 400, "region"),
+        ({"query": "x", "region": "0,0,nan,1"}, 400, "region"),
         ({"query": "x", "format": "xml"}, 422, "format"),
         ({"query": "x", "max_tokens": "0"}, 422, "max_tokens"),
-        ({"query": "x", "schema": "{"}, 400, ""),
-        ({"query": "x", "schema": "[" * 15_000}, 400, ""),
+        ({"query": "x", "schema": "{"}, 400, "schema"),
+        ({"query": "x", "schema": "[" * 15_000}, 400, "schema"),
         ({"query": "x", "choices": "only"}, 400, ""),
         ({"query": "x", "kind": "choice"}, 400, ""),
         ({"query": "x", "choices": "a,b", "format": "json"}, 400, ""),
         ({"query": "x", "session": "../x"}, 400, ""),
-        ({"query": "x", "session": "gone"}, 404, ""),
+        ({"query": "x", "session": "gone"}, 404, "session"),
     ],
 )
 def test_what_is_refused(box: Running, fields: dict[str, str], status: int, where: str) -> None:

@@ -78,7 +78,7 @@ def rfc3339_seconds(text: str) -> float:
     [
         ("/api/v1/findings?limit=0", 422, "limit"),
         ("/api/v1/findings?limit=1000", 422, "limit"),
-        ("/api/v1/findings?cursor=x", 400, ""),
+        ("/api/v1/findings?cursor=x", 400, "cursor"),
         ("/api/v1/findings?since=yesterday", 422, "since"),
         (f"/api/v1/findings?text={'x' * 300}", 422, "text"),
         ("/api/v1/findings/x", 404, "finding_id"),
@@ -165,6 +165,8 @@ def test_a_rule_is_tried(box: Running) -> None:
     reply = box.post("/api/v1/rules/person/test", files={"image": PNG}).json()
     assert (reply["answer"], reply["verdict"], reply["region"]) == ("yes", "yes", None)
     box.door.picture = IMAGE
+    assert box.post("/api/v1/rules/person/test").status_code == 200, "no field is needed"
+    assert box.post("/api/v1/rules/person/test", data=b"x").status_code == 415
     reply = box.post("/api/v1/rules/person/test", files={"fresh": (None, "true")}).json()
     assert (reply["camera"], reply["region"]) == ("porch", [0.5, 0.5, 1.0, 1.0])
     picture = box.door.turns[-1].messages[0].parts[0]

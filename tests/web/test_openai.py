@@ -8,11 +8,12 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import openai
 import pytest
+from pydantic import BaseModel, Field
 
 from edge.conversation import Piece, Turn, TurnResult
 from edge.errors import AnalysisFailed
@@ -106,7 +107,7 @@ def test_json_schema(client: openai.OpenAI) -> None:
         "type": "json_schema",
         "json_schema": {"name": "yard", "schema": SCHEMA, "strict": True},
     }
-    reply = ask(client, PICTURE, response_format=form)
+    reply = ask(client, PICTURE, response_format=form, max_tokens=60)
     said = json.loads(reply.choices[0].message.content)
     assert list(said) == ["people", "gate"]
     assert said["people"] in range(10)
@@ -114,14 +115,36 @@ def test_json_schema(client: openai.OpenAI) -> None:
     assert reply.choices[0].finish_reason == "stop"
     streamed = "".join(
         chunk.choices[0].delta.content or ""
-        for chunk in ask(client, PICTURE, response_format=form, stream=True)
+        for chunk in ask(client, PICTURE, response_format=form, stream=True, max_tokens=60)
     )
     assert json.loads(streamed) == said
 
 
+class Yard(BaseModel):
+    """A list that the model fills up is as long as it may be, which is not too long."""
+
+    lamps: Annotated[list[Literal["red", "green"]], Field(min_length=1, max_length=2)]
+
+
+def test_json_that_the_client_parses(client: openai.OpenAI) -> None:
+    reply = client.chat.completions.parse(
+        model="edge",
+        messages=[{"role": "user", "content": [PICTURE, {"type": "text", "text": "Which?"}]}],
+        response_format=Yard,
+    )
+    assert reply.choices[0].finish_reason == "stop"
+    assert isinstance(reply.choices[0].message.parsed, Yard)
+
+
 def test_json_object(client: openai.OpenAI) -> None:
-    reply = ask(client, PICTURE, response_format={"type": "json_object"})
-    assert {"summary", "objects", "texts"} <= json.loads(reply.choices[0].message.content).keys()
+    form = {"type": "json_object"}
+    reply = ask(client, PICTURE, response_format=form, max_tokens=None)
+    whole = json.loads(reply.choices[0].message.content)
+    assert {"summary", "objects", "texts"} <= whole.keys()
+    short = ask(client, PICTURE, response_format=form, max_completion_tokens=20)
+    assert short.choices[0].finish_reason == "length"
+    assert short.usage.completion_tokens < reply.usage.completion_tokens
+    assert json.loads(short.choices[0].message.content).keys() == whole.keys(), "it is closed"
 
 
 def test_logprobs(client: openai.OpenAI) -> None:
