@@ -129,6 +129,18 @@ def test_typed_answers_and_where_it_looked(box: Running, visit: Visits, yard: Pa
     expect(heat).to_be_visible()
 
 
+def test_an_answer_comes_into_sight_on_a_phone(box: Running, visit: Visits, yard: Path) -> None:
+    page = visit(box, "ask", viewport={"width": 390, "height": 844})
+    upload(page, yard)
+    page.get_by_label("Kind of answer").select_option("count")
+    ask(page, "How many people are there?")
+    answer = page.locator(".answer.done")
+    expect(answer.locator(".option")).to_have_count(10)
+    last, composer = answer.locator(".answer-foot").bounding_box(), page.locator(".composer")
+    assert last["y"] + last["height"] <= composer.bounding_box()["y"], "nothing lies over it"
+    expect(page.locator(".question")).to_be_in_viewport()
+
+
 def test_json(box: Running, visit: Visits, yard: Path) -> None:
     page = visit(box, "ask")
     upload(page, yard)

@@ -37,6 +37,14 @@ def test_rules_with_their_history(box: Running, visit: Visits) -> None:
     )
 
 
+def test_what_is_unsure_says_so(box: Running, visit: Visits) -> None:
+    page = visit(box, locale="zh-CN")
+    rows = page.locator(".verdict-row", has_text="55%")
+    expect(rows.first).to_contain_text("不确定")
+    expect(rows.first.locator(".verdict-answer")).to_have_text("是")
+    expect(page.locator(".verdict-row", has_text="93%").first).not_to_contain_text("不确定")
+
+
 def test_findings_come_as_they_happen(box: Running, visit: Visits) -> None:
     page = visit(box)
     expect(page.locator(".finding")).to_have_count(8)

@@ -112,7 +112,7 @@ function costsOf(budget) {
   );
   return [
     make("h3", { t: "costs.title" }),
-    make("p", { class: "soft", t: "costs.load", tp: { share: () => percent(budget.load) } }),
+    make("p", { class: "soft", t: "costs.load", tp: { share: () => percent(budget.load), span: () => span(budget.window_s) } }),
     make("table", { class: "table" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows)),
   ];
 }

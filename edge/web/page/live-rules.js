@@ -2,7 +2,7 @@
 
 import { call, pathOf } from "./api.js";
 import { answerWord, areYesNo, bar } from "./bars.js";
-import { button, make, makeSvg } from "./dom.js";
+import { button, freshId, make, makeSvg } from "./dom.js";
 import { agoOf, clock, percent, spent } from "./figures.js";
 import { icon } from "./icons.js";
 import { emptiness } from "./notices.js";
@@ -52,11 +52,12 @@ class Card {
     this.chips = make("span", { class: "chips" });
     this.states = make("div", { class: "rule-states" });
     this.tried = make("div", { class: "tried", role: "status" });
-    this.attempt = button({ class: "quiet small-button", on: { click: () => this.#attempt() } }, icon("play"), make("span", { t: "rule.try" }));
+    const title = freshId("rule");
+    this.attempt = button({ class: "quiet small-button", "aria-describedby": title, on: { click: () => this.#attempt() } }, icon("play"), make("span", { t: "rule.try" }));
     this.element = make(
       "article",
       { class: "card rule" },
-      make("div", { class: "rule-head" }, make("h3", {}, name), this.chips),
+      make("div", { class: "rule-head" }, make("h3", { id: title }, name), this.chips),
       this.question,
       this.states,
       me.role === "admin" ? make("div", { class: "actions" }, this.attempt) : null,

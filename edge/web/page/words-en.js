@@ -66,9 +66,9 @@ export const en = {
   "outcome.failed": "failed",
   "outcome.waiting": "waiting",
   "costs.title": "What each rule costs",
-  "costs.load": "The analyzer was busy with rules {share} of the last hour.",
+  "costs.load": "In the last {span} the analyzer was busy with rules {share} of the time.",
   "costs.rule": "Rule",
-  "costs.keyframes": "Keyframes, last hour",
+  "costs.keyframes": "Keyframes",
   "costs.each": "Time for each",
   "costs.share": "Share",
 

@@ -66,9 +66,9 @@ export const zh = {
   "outcome.failed": "失败",
   "outcome.waiting": "等待中",
   "costs.title": "各规则的开销",
-  "costs.load": "过去一小时中，分析器有 {share} 的时间用于规则。",
+  "costs.load": "过去 {span}中，分析器有 {share} 的时间用于规则。",
   "costs.rule": "规则",
-  "costs.keyframes": "关键帧（近一小时）",
+  "costs.keyframes": "关键帧",
   "costs.each": "每帧用时",
   "costs.share": "占比",
 
