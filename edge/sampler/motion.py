@@ -44,6 +44,7 @@ _SHAKEN = 0.02  # of the picture changed: look whether the camera shakes
 _TURNED, _TURNED_CELLS = 2.0, 10  # grey levels on average, in so many cells: does it turn?
 _STEADIED = 0.6  # share of the changed pixels that may remain once a shake is taken out
 _UNFITTED = 0.15  # share of the picture that a change of light leaves changed when it is no gain
+_AT_ONCE = 0.5  # of the share that makes a change light, since the very picture before
 _MAX_GAIN = 2.0  # within the lag: exposure runs to such a change, it does not jump there
 _RESTLESS_SHARE = 0.3  # of a region's box
 
@@ -253,10 +254,8 @@ class MotionDetector:
 
     def _is_light_jump(self, view: View, reference: View, change: Change, fit: LightFit) -> bool:
         """Whether so much changed at once that it can only be light."""
-        raw = cv2.absdiff(view.coarse, reference.coarse)
-        shape = (raw.shape[0], raw.shape[1])
-        changed = np.count_nonzero((raw > self._settings.threshold) * self._look.mask(shape))
-        if changed < self._settings.lightning_threshold * self._look.num_px(shape):
+        least = self._settings.lightning_threshold
+        if self._lit_anew(view, reference) < least:
             return False
         if min(view.edge_energy, reference.edge_energy) < BLANK_ENERGY:
             return True
@@ -264,7 +263,16 @@ class MotionDetector:
             return True
         if cv2.countNonZero(change.mask) < _UNFITTED * change.mask.size:
             return False  # gain and offset account for it, and what is left can be looked at
+        if self._lit_anew(view, self._recent[-1]) < _AT_ONCE * least:
+            return False  # exposure runs, as it does when something large and bright comes
         return edge_agreement(view, reference) > KEPT_EDGES
+
+    def _lit_anew(self, view: View, before: View) -> float:
+        """The share, 0..1, of what is looked at that is clearly brighter or darker than before."""
+        raw = cv2.absdiff(view.coarse, before.coarse)
+        shape = (raw.shape[0], raw.shape[1])
+        changed = np.count_nonzero((raw > self._settings.threshold) * self._look.mask(shape))
+        return changed / self._look.num_px(shape)
 
     def _is_turning(self, view: View, reference: View, change: Change) -> bool:
         if change.is_still:

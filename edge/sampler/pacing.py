@@ -66,8 +66,8 @@ class Pacing:
 
     def _tell(self, best: Candidate) -> bool:
         """Take what the picture shows off the list; whether it showed anything new."""
-        for track in best.tracks:
-            track.told, track.is_told_cut = track.box, track.touches_border
+        for region, track in zip(best.regions, best.tracks, strict=True):  # not where it is now
+            track.told, track.is_told_cut = region.box, region.touches_border
         num_untold = len(self._untold)
         self._untold = [track for track in self._untold if track not in best.tracks]
         return len(self._untold) < num_untold

@@ -10,8 +10,10 @@ from collections import deque
 from dataclasses import dataclass
 
 import cv2
+import numpy as np
 
 from edge.frames import Frame
+from edge.sampler.light import median
 from edge.sampler.view import (
     BLANK_ENERGY,
     KEPT_EDGES,
@@ -29,6 +31,10 @@ _STEADY_S = 1.0
 _SAME_SCENE = 0.3  # unlikeness up to which a picture is taken for the scene's
 _NEARER = 0.15  # by which a scene that never settles must be unlike the old one, not itself
 _MAX_WAIT = 4  # pictures; a new scene full of motion never settles
+# Of the coarse picture, changed beyond a shift of light. 0.6 or more between four real scenes; a
+# car that filled a third of a smooth car park, whose few edges a codec had redrawn, changed 0.25.
+_MOST_CHANGED = 0.35
+_CHANGED = 0.2  # of the picture's deviation
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,15 @@ def unlikeness(a: View, b: View) -> float:
     if agreement > KEPT_EDGES or is_flat(a, b):
         return (1 - agreement) / 2
     return (1 - agreement + 1 - max(0.0, likeness(a, b))) / 2
+
+
+def _is_mostly_changed(a: View, b: View) -> bool:
+    """Whether it is another picture in most places, and not only where something large moves."""
+    difference = a.coarse - b.coarse
+    difference -= median(difference)
+    limit = max(_MUCH_THE_SAME, _CHANGED * max(a.deviation, b.deviation))
+    num_changed = np.count_nonzero(np.abs(difference) > limit)
+    return bool(num_changed >= _MOST_CHANGED * difference.size)
 
 
 def _is_much_the_same(a: View, b: View) -> bool:
@@ -97,7 +112,8 @@ class SceneDetector:
         if self._pending is not None:
             return self._confirm(self._pending, view, score)
         usual = max(self._scores, default=0.0)
-        if score >= self._threshold and score - usual >= _SPIKE:
+        is_spike = score >= self._threshold and score - usual >= _SPIKE
+        if is_spike and _is_mostly_changed(view, self._last):
             self._pending = Cut(frame, view, self._last, score)
             self._num_waited = 0
             return None

@@ -110,6 +110,23 @@ def test_a_large_thing_before_a_plain_wall_is_no_turning_camera() -> None:
     assert {k.trigger for k in played(film(shown, 5.0, 14))} == {"motion"}
 
 
+def test_a_car_before_smooth_ground_that_the_codec_redraws_is_no_other_scene() -> None:
+    """A scarce bit rate: blocks with edges of their own, new ones while much of it moves."""
+    car = Thing(walks(6, 9, frm=(0.25, -0.95), to=(0.25, 1.0), size=(0.3, 0.95)), luma=240)
+    rng = np.random.default_rng(3)
+    blocks = [rng.normal(0, 2, (12, 20)).astype(np.float32) for _ in range(9)]
+
+    def shown(t: float) -> Picture:
+        drawn = max(0, min(round((t - 6) * 2.5), 8))  # anew every second picture at 5 a second
+        ground = cv2.resize(blocks[drawn], (320, 192), interpolation=cv2.INTER_NEAREST)[:180]
+        picture = ground + 60
+        car.paint(picture, t)
+        return picture
+
+    keyframes = played(film(shown, 5.0, 14))
+    assert {k.trigger for k in keyframes} == {"motion"}
+
+
 @pytest.mark.parametrize("rate", RATES)
 @pytest.mark.parametrize("sigma_px", [5.0, 8.0])
 def test_a_lens_out_of_focus_is_told_once(rate: float | str, sigma_px: float) -> None:

@@ -175,6 +175,15 @@ def test_someone_who_comes_while_the_light_ramps_is_seen() -> None:
     assert "peak" in phases(play(scene.frames(grid(12))))
 
 
+@pytest.mark.parametrize("shift_s", [0.0, 0.05, 0.1, 0.15])
+def test_exposure_that_runs_away_from_a_large_bright_thing_hides_nothing(shift_s: float) -> None:
+    """All of the picture darkens within the lag, and the thing itself changes much of the rest."""
+    car = Thing(walks(4, 7, frm=(0.2, -0.7), to=(0.2, 1.0), size=(0.6, 0.7)), luma=250)
+    scene = Scene((car,), light=lambda t: (1.0, -60 * min(max(0.0, t - shift_s - 5.2), 1.0)))
+    times = [k.pts_s for k in play(scene.frames(grid(11)))]
+    assert any(5.9 <= t <= 6.7 for t in times), times
+
+
 def test_constant_brightness_and_another_clock_change_nothing() -> None:
     base = Scene((comes_and_stays(),))
     brighter = Scene((comes_and_stays(),), light=lambda _t: (1.0, 12.0))
@@ -254,6 +263,16 @@ def test_a_second_thing_is_told_soon() -> None:
     second = Thing(walks(9.4, 12, frm=(1.0, 0.05), to=(0.3, 0.05), size=(0.1, 0.2)))
     keyframes = play(Scene((first, second)).frames(grid(13)))
     assert any(9.4 <= k.pts_s <= 10.4 and len(k.boxes) == 2 for k in keyframes)
+
+
+@pytest.mark.parametrize("start_s", [4.0, 4.05, 4.1, 4.15])
+def test_a_car_that_was_shown_whole_is_shown_leaving_too(start_s: float) -> None:
+    """Whatever part of it the border cuts in the very picture after the one that was kept."""
+    there = walks(start_s, start_s + 4, frm=(0.4, -0.85), to=(0.4, 1.0), size=(0.2, 0.85))
+    keyframes = play(Scene((Thing(there),)).frames(grid(12)))
+    leaves_s = start_s + 4 * 1.0 / 1.85  # the border begins to cut it
+    assert any(leaves_s - 0.5 <= k.pts_s <= leaves_s for k in keyframes)
+    assert any(leaves_s + 0.1 < k.pts_s <= start_s + 4 for k in keyframes)
 
 
 def test_sensitivity_is_one_knob() -> None:
