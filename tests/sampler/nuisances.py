@@ -125,6 +125,11 @@ def infrared(picture: Picture, t: float) -> Picture:
     return np.clip(30 + 0.8 * picture + 25 * np.sin(picture / 25), 0, 255)
 
 
+def night(picture: Picture, _t: float) -> Picture:
+    """A quarter of the contrast is left, in the dark."""
+    return picture * 0.25 + 12
+
+
 def headlights(picture: Picture, t: float) -> Picture:
     """The cone of a passing car's lights sweeps over the scene, every 6 s."""
     way = (t % 6.0) * 160 - 200
@@ -164,6 +169,6 @@ def grain(picture: Picture, t: float) -> Picture:
 # Of these the scene itself moves; a thing is in front of them or behind them.
 BEHIND: tuple[Nuisance, ...] = (leaves, water, flag, screen)
 BEFORE: tuple[Nuisance, ...] = (
-    rain, clouds, exposure, ramps, lamp, switch, infrared, headlights, flicker,
+    rain, clouds, exposure, ramps, lamp, switch, infrared, night, headlights, flicker,
     shake, pulses, grain,
 )  # fmt: skip

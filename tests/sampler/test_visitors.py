@@ -67,6 +67,15 @@ def test_someone_far_away_is_seen(rate: float | str, speed: float) -> None:
 
 
 @pytest.mark.parametrize("rate", RATES)
+def test_the_first_second_counts(rate: float | str) -> None:
+    """Someone who comes as the camera is switched on is seen while he is there."""
+    walker = Thing(walks(0.6, 3, frm=(-0.1, 0.3), to=(1.0, 0.3), size=(0.1, 0.5)))
+    keyframes = watched((walker,), rate, 6)
+    assert within(keyframes, 0.6, 2.1)
+    assert not within(keyframes, 4.6, 6)
+
+
+@pytest.mark.parametrize("rate", RATES)
 def test_someone_stands_still_and_leaves_again(rate: float | str) -> None:
     comes = walks(4, 6, frm=(-0.1, 0.3), to=(0.4, 0.3), size=(0.1, 0.5), stays_s=14)
     goes = walks(20, 22, frm=(0.4, 0.3), to=(1.0, 0.3), size=(0.1, 0.5))
