@@ -22,6 +22,7 @@ from edge.capture.timeline import NUDGE_S
 from edge.capture.watcher import Watcher
 from edge.errors import CaptureError, SourceBroken, SourceEnded, SourceUnsupported
 from edge.frames import Frame
+from edge.heap import trim_heap
 from edge.redact import redact_text, url_secrets
 
 Opener = Callable[[SourceSettings], FrameSource]
@@ -96,6 +97,7 @@ def read_camera(
                 refused = isinstance(error, SourceUnsupported)
                 delay_s = backoff.refused() if refused else backoff.failed()
             on_state(CameraState(settings.camera, "offline", _text(settings, error), delay_s))
+            trim_heap()
         if wait(delay_s):
             return
 

@@ -18,13 +18,13 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from edge.errors import AnalysisFailed, ModelInvalid
+from edge.heap import trim_heap
 from edge.vlm.graph import (
     HIDDEN_SCORE,
     MASK_INPUT,
     find_embedding_matrix,
     split_language_model,
 )
-from edge.vlm.heap import trim_heap
 from edge.vlm.ir_files import (
     LANGUAGE_IR,
     TEXT_EMBEDDINGS_IR,

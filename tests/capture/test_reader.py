@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.capture import reader
 from edge.capture.clock import Clock
 from edge.capture.reader import CameraState, read_camera
 from edge.capture.settings import SourceSettings
@@ -102,6 +103,15 @@ def test_reconnects_and_marks_the_seam() -> None:
     ]
     assert script.waits == [1.0]
     assert script.closed == 2
+
+
+def test_a_lost_connection_leaves_no_freed_memory_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A camera that reconnects every minute for a year must not fragment its process's memory."""
+    trimmed = []
+    monkeypatch.setattr(reader, "trim_heap", lambda: trimmed.append(1))
+    script = Script((1, SourceBroken("cut")), (1, SourceBroken("cut")), (1, SourceEnded("end")))
+    assert len(list(script.read())) == 3
+    assert len(trimmed) == 2
 
 
 def test_each_failed_try_is_told_with_the_next_wait() -> None:

@@ -23,7 +23,6 @@ import sys
 from pathlib import Path
 import numpy as np
 from edge.bench.figures import read_memory
-from edge.vlm.heap import trim_heap
 from edge.vlm.layout import load_layout
 from edge.vlm.runner import Runner
 from edge.vlm.settings import EngineSettings
