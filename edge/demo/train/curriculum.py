@@ -22,7 +22,7 @@ from edge.demo.train.asking import Lesson, ask_about, build_writer, random_lists
 from edge.demo.train.dims import NUM_VOCABULARY
 from edge.demo.train.loop import Outcome, Scores, Stage, Step, replayed
 from edge.demo.train.pages import BATCH as PAGE_BATCH
-from edge.demo.train.pages import Page, endless_pages
+from edge.demo.train.pages import Pages
 from edge.demo.train.speaking import (
     Heard,
     hear,
@@ -37,8 +37,6 @@ from edge.demo.train.views import Mixture, View, endless_batches
 from edge.demo.train.vocabulary import build_tokenizer
 
 KEPT_BATCHES = 60
-KEPT_PAGES = 30  # batches
-PAGE_REPLAYS = 3
 SCENE_EVERY = 3  # steps, while letters are learned
 PAGE_EVERY = 4  # steps, while questions are
 REPLAYS, TALK_REPLAYS = 2, 6  # of each picture; those that are only talked about get new questions
@@ -72,15 +70,18 @@ def seeing(mixture: Mixture) -> Open:
     return start
 
 
-def spelling(mixture: Mixture) -> Open:
-    """The vision tower alone, on the letters of pages, and on scenes lest these be forgotten."""
+def spelling(mixture: Mixture, num_rising: int) -> Open:
+    """The vision tower alone, on the letters of pages, and on scenes lest these be forgotten.
+    `num_rising` is the step at which the pages have come to their highest level.
+    """
 
     def start(seed: tuple[int, ...]) -> Step:
-        batches, pages = _batches(seed, mixture), _pages(seed)
+        batches, pages = _batches(seed, mixture), Pages(seed)
 
         def step(trainee: Trainee, number: int) -> Outcome:
             image = trainee.image
-            losses, scores = spell(image.heads, image.visual, next(pages))
+            level = min(1.0, number / num_rising)
+            losses, scores = spell(image.heads, image.visual, pages.batch(level))
             num_pictures = PAGE_BATCH
             if number % SCENE_EVERY == 0:
                 views = next(batches)
@@ -122,7 +123,7 @@ def joining(mixture: Mixture, *, written: bool) -> Open:
     """
 
     def start(seed: tuple[int, ...]) -> Step:
-        batches, pages = _batches(seed, mixture), _pages(seed)
+        batches, pages = _batches(seed, mixture), Pages(seed)
         questioner = Questioner(seed, written=written)
 
         def step(trainee: Trainee, number: int) -> Outcome:
@@ -140,7 +141,7 @@ def joining(mixture: Mixture, *, written: bool) -> Open:
                 trainee, views, target, sight.tokens, sight.deepstack, number
             )
             if written and number % PAGE_EVERY == 0:
-                spelled, read = spell(image.heads, image.visual, next(pages))
+                spelled, read = spell(image.heads, image.visual, pages.batch(1.0))
                 losses, scores = losses | spelled, scores | read
             return Outcome(losses | asked, scores | answered, len(views))
 
@@ -155,7 +156,7 @@ def build_stages() -> list[Stage]:
         Stage("see-large", 900, seeing(Mixture(0.3, 0.02, 0.0, 0.0, 0.1, low=True))),
         Stage("see-some", 700, seeing(Mixture(0.9, 0.05, 0.0, 0.08, 0.2, low=True))),
         Stage("see-all", 1200, seeing(FULL)),
-        Stage("see-letters", 1200, spelling(FULL)),
+        Stage("see-letters", 1500, spelling(FULL, 900)),
         Stage("talk-lists", 2400, talking(CROWDED, written=False)),
         Stage("join-lists", 500, joining(FULL, written=False)),
         Stage("join-all", 12000, joining(replace(FULL, overview_frac=0.1), written=True)),
@@ -211,11 +212,6 @@ def answer_scores(language: Any, heard: Heard, lesson: Lesson) -> Scores:
     right, asked = written_right(language, heard)
     scores["written"] = [right, asked]
     return {name: (right, asked) for name, (right, asked) in scores.items()}
-
-
-def _pages(seed: tuple[int, ...]) -> Iterator[list[Page]]:
-    rng = np.random.default_rng((*seed, 96))
-    return replayed(endless_pages(seed), rng, KEPT_PAGES, PAGE_REPLAYS)
 
 
 def _batches(

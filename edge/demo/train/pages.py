@@ -1,12 +1,13 @@
-"""Pages full of short texts, to learn letters from.
+"""Pages full of characters, to learn letters from: at first one in the middle of each token.
 
-A yard shows a handful of characters, too few to learn forty forms from; a page shows fifty. Printed
-as the scenes print theirs, under the same blur, noise and light. Knows nothing of models.
+A yard shows a handful of characters, too few to learn forty forms from; a page shows fifty. Texts
+of any size anywhere teach nothing to a beginner, so pages have a level, from 0, where every
+character stands alike, to 1, where short texts are printed as the scenes print theirs, under the
+same blur, noise and light. Knows nothing of models.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -22,9 +23,14 @@ from edge.demo.world import Camera, Colour
 from edge.frames import Image
 
 WIDTH_PX, HEIGHT_PX = 256, 192
+COLUMNS, ROWS = WIDTH_PX // TOKEN_PX, HEIGHT_PX // TOKEN_PX
+SLOT_PX = TOKEN_PX // NUM_SLOTS
 BATCH = 16
 MAX_LETTER_PX = 40.0
 MAX_LETTERS = 6
+EASY_PX = 24.0  # the height of a capital at level 0
+MAX_JITTER_PX = 12.0  # how far from the middle of its token a character stands at level 1
+KEPT, REPLAYS = 30, 3  # batches; and how often each is seen
 TRIES = 24  # places looked for; a page has room for about half of them
 PAPERS: tuple[Colour, ...] = (
     *((236, 234, 226), (245, 245, 245), (230, 190, 60), (200, 200, 200), (196, 160, 110)),
@@ -41,26 +47,74 @@ class Page:
     letters: NDArray[np.int64]
 
 
-def endless_pages(seed: tuple[int, ...]) -> Iterator[list[Page]]:
-    """Batches without end; the same seed gives the same."""
-    number = 0
-    while True:
-        rng = np.random.default_rng((*seed, 97, number))
-        yield [draw_page(rng) for _ in range(BATCH)]
-        number += 1
+class Pages:
+    """Batches of pages of a seed, most of them seen several times."""
+
+    def __init__(self, seed: tuple[int, ...]) -> None:
+        self._rng = np.random.default_rng((*seed, 97))
+        self._kept: list[list[Page]] = []
+
+    def batch(self, level: float) -> list[Page]:
+        """BATCH pages of this level, 0..1, or of a little before."""
+        if self._kept and self._rng.integers(REPLAYS):
+            return self._kept[int(self._rng.integers(len(self._kept)))]
+        fresh = [draw_page(self._rng, level) for _ in range(BATCH)]
+        self._kept = [*self._kept[1 - KEPT :], fresh]
+        return fresh
 
 
-def draw_page(rng: np.random.Generator) -> Page:
-    """Texts of any size wherever there is room, on one ground."""
-    columns, rows = WIDTH_PX // TOKEN_PX, HEIGHT_PX // TOKEN_PX
+def draw_page(rng: np.random.Generator, level: float = 1.0) -> Page:
+    """Characters in rows, or, the oftener the higher the level, texts wherever there is room."""
     picture: Image = np.empty((HEIGHT_PX, WIDTH_PX, 3), np.uint8)
     picture[:] = _paper(rng)
-    letters = np.zeros((rows * columns, NUM_SLOTS), np.int64)
+    letters = np.zeros((ROWS * COLUMNS, NUM_SLOTS), np.int64)
+    if rng.random() < level:
+        _print_texts(rng, picture, letters, level)
+    else:
+        _print_rows(rng, picture, letters, level)
+    return Page(_seen(rng, picture, level), letters)
+
+
+def _print_rows(
+    rng: np.random.Generator, picture: Image, letters: NDArray[np.int64], level: float
+) -> None:
+    """One character in each token, or none, on one paper."""
+    paper = _paper(rng)
+    picture[:] = paper
+    ink = _ink(rng, paper)
+    for cell in range(ROWS * COLUMNS):
+        if rng.random() < 0.1:
+            continue
+        character = ALPHABET[int(rng.integers(len(ALPHABET)))]
+        letter_px = float(rng.uniform(*_sizes(level)))
+        sheet = shrunk(print_text(character, int(rng.integers(len(FONTS))), ink, paper), letter_px)
+        # Without the paper around it, which would hide its neighbours.
+        inner = max(0, round(0.8 * MARGIN * letter_px))
+        sheet = sheet[inner : sheet.shape[0] - inner, inner : sheet.shape[1] - inner]
+        height_px, width_px = sheet.shape[:2]
+        dx, dy = rng.uniform(-MAX_JITTER_PX, MAX_JITTER_PX, 2) * level
+        middle_x = (cell % COLUMNS + 0.5) * TOKEN_PX + dx
+        middle_y = (cell // COLUMNS + 0.5) * TOKEN_PX + dy
+        x, y = round(middle_x - width_px / 2), round(middle_y - height_px / 2)
+        if x < 0 or y < 0 or x + width_px > WIDTH_PX or y + height_px > HEIGHT_PX:
+            continue
+        part = picture[y : y + height_px, x : x + width_px]
+        blend = np.minimum if sum(paper) > sum(ink) else np.maximum
+        blend(part, sheet, out=part)
+        slot = int(middle_x) % TOKEN_PX // SLOT_PX
+        letters[cell, slot] = ALPHABET.index(character) + 1
+
+
+def _print_texts(
+    rng: np.random.Generator, picture: Image, letters: NDArray[np.int64], level: float
+) -> None:
+    """Texts of any size wherever there is room, each on a paper of its own."""
     taken = np.zeros((HEIGHT_PX, WIDTH_PX), np.bool_)
+    smallest_px, largest_px = _sizes(level)
     for _ in range(TRIES):
         text = _text(rng)
         font = int(rng.integers(len(FONTS)))
-        letter_px = float(np.exp(rng.uniform(np.log(MIN_LETTER_PX), np.log(MAX_LETTER_PX))))
+        letter_px = float(np.exp(rng.uniform(np.log(smallest_px), np.log(largest_px))))
         paper = _paper(rng)
         sheet = shrunk(print_text(text, font, _ink(rng, paper), paper), letter_px)
         height_px, width_px = sheet.shape[:2]
@@ -74,14 +128,21 @@ def draw_page(rng: np.random.Generator) -> Page:
         long_px = width_px - 2 * inner
         row = int(y + height_px / 2) // TOKEN_PX
         places = [int(x + inner + share * long_px) for share in letter_places(text, font)]
-        cells = [(row * columns + at // TOKEN_PX, at % TOKEN_PX // 8) for at in places]
+        cells = [(row * COLUMNS + at // TOKEN_PX, at % TOKEN_PX // SLOT_PX) for at in places]
         if any(letters[cell] for cell in cells):  # two lines in one token cannot be told
             continue
         taken[y : y + height_px, x : x + width_px] = True
         picture[y : y + height_px, x : x + width_px] = sheet
         for cell, character in zip(cells, text, strict=True):
             letters[cell] = ALPHABET.index(character) + 1
-    return Page(_seen(rng, picture), letters)
+
+
+def _sizes(level: float) -> tuple[float, float]:
+    """The least and the greatest height of a capital."""
+    return (
+        EASY_PX + (MIN_LETTER_PX - EASY_PX) * level,
+        EASY_PX + 3 + (MAX_LETTER_PX - EASY_PX - 3) * level,
+    )
 
 
 def _text(rng: np.random.Generator) -> str:
@@ -100,14 +161,14 @@ def _ink(rng: np.random.Generator, paper: Colour) -> Colour:
     return palette.near(rng, base, 30)
 
 
-def _seen(rng: np.random.Generator, picture: Image) -> Image:
-    """By day or dusk, with a shadow's slope, through a camera."""
-    left, right = (float(level) for level in rng.uniform(0.35, 1.05, 2))
+def _seen(rng: np.random.Generator, picture: Image, level: float) -> Image:
+    """By day or, later, dusk, with a shadow's slope, through a camera."""
+    left, right = (float(share) for share in rng.uniform(0.9 - 0.55 * level, 1.05, 2))
     slope = np.linspace(left, right, WIDTH_PX, dtype=np.float32)
     lit = cv2.convertScaleAbs(picture * slope[None, :, None])
     camera = Camera(
-        noise=float(rng.uniform(0, 8)),
-        blur=float(rng.uniform(0, 2.2)) if rng.random() < 0.4 else 0.0,
-        jpeg=int(rng.integers(40, 90)) if rng.random() < 0.3 else 0,
+        noise=float(rng.uniform(0, 8)) * level,
+        blur=float(rng.uniform(0, 2.2)) if rng.random() < 0.4 * level else 0.0,
+        jpeg=int(rng.integers(40, 90)) if rng.random() < 0.3 * level else 0,
     )
     return expose(np.asarray(lit, np.uint8), camera, int(rng.integers(2**31)))
