@@ -14,7 +14,7 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not 
 expect = sync_api.expect
 
 DESKTOP, PHONE = {"width": 1360, "height": 900}, {"width": 390, "height": 844}
-BLOCKED_MS = 2000  # of one task in the page; a busy test machine takes what should be 50
+REACTS_MS = 100  # least of three rounds, as caches of a busy machine are cold
 
 
 def test_login(guarded: Running, visit: Visits) -> None:
@@ -76,36 +76,38 @@ def test_nothing_comes_from_outside(box: Running, visit: Visits) -> None:
     assert [url for url in urls if not url.startswith((box.url, "blob:", "data:"))] == []
 
 
-LONG_TASKS = """() => {
-    window.longest = 0;
-    new PerformanceObserver((list) => {
-        const durations = list.getEntries().map((task) => task.duration);
-        window.longest = Math.max(window.longest, ...durations);
-    }).observe({type: "longtask", buffered: true});
-}"""
-
-
-def test_nothing_holds_the_page_up_while_the_model_computes(
+def test_every_click_is_answered_at_once_while_the_model_computes(
     box: Running, visit: Visits, yard: Path
 ) -> None:
     page = visit(box, "ask")
     page.set_input_files("#panel-ask input[type=file]", str(yard))
     expect(page.locator("#panel-ask .stage-image")).to_have_js_property("naturalWidth", 1280)
-    page.evaluate(LONG_TASKS)
+    clock = page.context.new_cdp_session(page)
+    clock.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def busy_ms() -> float:
+        """Processor time of the page's main thread so far: others' load does not count."""
+        figures = clock.send("Performance.getMetrics")["metrics"]
+        return next(1000 * f["value"] for f in figures if f["name"] == "TaskDuration")
+
+    def cost_ms(name: str) -> float:
+        before = busy_ms()
+        page.get_by_role("tab", name=name).click()
+        expect(page.get_by_role("tab", name=name)).to_have_attribute("aria-selected", "true")
+        return busy_ms() - before
+
     box.door.go_on.clear()
     try:
         page.get_by_label("Question", exact=True).fill("What is on the path?")
         page.get_by_role("button", name="Ask", exact=True).click()
         expect(page.locator(".turn .answer")).to_contain_text("It")
-        for name in ("Live", "Tune", "Ask"):
-            page.get_by_role("tab", name=name).click()
-            expect(page.get_by_role("tab", name=name)).to_have_attribute("aria-selected", "true")
+        rounds = [[cost_ms(name) for name in ("Live", "Tune", "Ask")] for _ in range(3)]
+        assert max(map(min, zip(*rounds, strict=True))) < REACTS_MS, rounds
         page.get_by_text("JSON", exact=True).click()
         expect(page.get_by_text("Own JSON Schema")).to_be_visible()
     finally:
         box.door.go_on.set()
     expect(page.locator(".answer.done")).to_have_count(1)
-    assert page.evaluate("window.longest") < BLOCKED_MS
 
 
 EXAMINED = {"desktop-light-en", "phone-dark-en"}  # both widths, both sets of colours
