@@ -8,6 +8,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import pytest
+from PIL import Image as PilImage
+from PIL import ImageDraw, ImageFont
 
 from edge.conversation import Message, Picture, Turn
 from edge.enhancement import MAX_DETAILS, Detailed, Enlarged, Toned, Turned
@@ -98,6 +100,21 @@ def test_capitals_tell_no_way_up() -> None:
         cv2.putText(page, "OXEN HIM ZEN MOW", (40, 60 + 40 * row), 0, 1, (20, 20, 20), 2)
     for quarters in (1, 2, 3):
         assert "rotate" not in steps_of(np.ascontiguousarray(np.rot90(page, quarters)))
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["4711  12,50  page 3  0815 (7)", "2 x 3,50  7,00 EUR  Espresso", "serial 0047 of part 9"],
+)
+def test_digits_with_a_few_letters_are_not_turned(line: str) -> None:
+    """Only p, g and the comma reach out of their line, downwards, as if all stood on its head."""
+    picture = PilImage.new("L", (800, 1000), 240)
+    pen, font = ImageDraw.Draw(picture), ImageFont.load_default(24)
+    for row in range(24):
+        pen.text((50, 50 + 38 * row), f"{line}  {row * 379:05d}  {row * 113:04d}", 20, font)
+    page = add_noise(np.repeat(np.array(picture)[:, :, None], 3, axis=2), 1.5)
+    assert read_page(tone.luma_of(page)) is not None
+    assert "rotate" not in steps_of(page)
 
 
 def test_turning_cuts_nothing_off() -> None:
