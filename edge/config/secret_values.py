@@ -153,12 +153,22 @@ class _Filler:
         return found
 
     def _check_mode(self, file: Path) -> None:
+        """Its group may read it: a service's user reads what root owns through the group."""
         mode = file.stat().st_mode & 0o777
-        if mode & 0o077:
+        can = [
+            word
+            for word, bits in (
+                ("read by every user", 0o004),
+                ("changed by its group", 0o020),
+                ("changed by every user", 0o002),
+            )
+            if mode & bits
+        ]
+        if can:
             self.tree.warnings.append(
                 Fault(
-                    f"{file} can be read by others (mode {mode:04o}).",
-                    f"Run: chmod 600 {file}",
+                    f"{file} can be {' and '.join(can)} (mode {mode:04o}).",
+                    f"Run: chmod g-w,o= {file}",
                 )
             )
 
@@ -228,7 +238,7 @@ class _Filler:
         if value is None:
             self.tree.faults.add(
                 f"the environment variable {name} is not set.",
-                f"Set {name}, or write ${{{name}:-DEFAULT}}. "
+                f"Set {name}, or write ${{{name}:-DEFAULT}}."
                 + _near_variable(name, self._environment),
                 path,
             )
@@ -238,6 +248,6 @@ class _Filler:
 
 
 def _near_variable(name: str, environment: Mapping[str, str]) -> str:
-    """The name of a variable that is set and much like `name`, as a question; or nothing."""
+    """The name of a variable that is set and much like `name`, as one more question; or nothing."""
     near = nearest(name, environment)
-    return f"Did you mean {near}?" if near else ""
+    return f" Did you mean {near}?" if near else ""
