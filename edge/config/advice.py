@@ -8,18 +8,48 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from edge.config.camera import CameraConfig
 from edge.config.faults import Fault, TreePath, show
 from edge.config.model_names import DEMO_MODEL
 from edge.config.models import Config
+from edge.config.rule import RuleConfig
+from edge.frames import Trigger
 from edge.questions import MAX_QUESTIONS
 from edge.redact import redact_url
 
 _LOCAL_HOSTS = {"localhost", "localhost.localdomain", "ip6-localhost"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where a trigger comes from: how a camera gives it, how to have it, and whether one does."""
+
+    gives: str
+    remedy: str
+    is_given: Callable[[CameraConfig], bool]
+
+
+# `command` is not among them: anyone can ask for a keyframe at any time.
+_SOURCES: dict[Trigger, _Source] = {
+    "motion": _Source(
+        "looks for motion", "motion: {enabled: true}", lambda camera: camera.motion.enabled
+    ),
+    "scene": _Source(
+        "reports scene cuts", "motion: {scene: true}", lambda camera: camera.motion.scene
+    ),
+    "tamper": _Source(
+        "reports tampering", "motion: {tamper: true}", lambda camera: camera.motion.tamper
+    ),
+    "periodic": _Source(
+        "takes periodic keyframes", "periodic: 5m", lambda camera: camera.periodic_s is not None
+    ),
+}
 
 
 def advise(config: Config) -> list[Fault]:
@@ -42,7 +72,9 @@ def rule_advice(config: Config) -> Iterator[Fault]:
             )
     for name, rule in config.rules.items():
         at: TreePath = ("rules", name)
-        if rule.for_s and rule.when.every_s is None and "periodic" not in rule.when.on:
+        cameras = [config.camera(camera) for camera in config.cameras_of(name)]
+        is_periodic = "periodic" in rule.when.on and any(c.periodic_s is not None for c in cameras)
+        if rule.for_s and rule.when.every_s is None and not is_periodic:
             yield Fault(
                 "`for` is only noticed at a keyframe; none comes while nothing moves.",
                 "Add `when: {every: 5m}`.",
@@ -54,16 +86,27 @@ def rule_advice(config: Config) -> Iterator[Fault]:
             yield Fault(
                 "`cooldown` has no effect without `alert`.", "Add `alert`.", (*at, "cooldown")
             )
-        cameras = [config.camera(camera) for camera in config.cameras_of(name)]
-        if not any(camera.enabled for camera in cameras):
+        enabled = [camera for camera in cameras if camera.enabled]
+        if not enabled:
             yield Fault("none of its cameras is enabled.", "Enable one, or remove the rule.", at)
-        triggers = set(rule.when.on)
-        if triggers <= {"motion"} and not any(camera.motion.enabled for camera in cameras):
-            yield Fault(
-                "it waits for motion, and no camera of it looks for motion.",
-                "Set `motion: {enabled: true}`, or add `every`.",
-                (*at, "when"),
-            )
+        elif rule.when.every_s is None:
+            yield from _trigger_advice(rule, enabled, (*at, "when"))
+
+
+def _trigger_advice(
+    rule: RuleConfig, cameras: Iterable[CameraConfig], at: TreePath
+) -> Iterator[Fault]:
+    """A rule that waits for what none of its cameras gives."""
+    sources = [_SOURCES[word] for word in dict.fromkeys(rule.when.on) if word in _SOURCES]
+    waits_for_command = len(sources) < len(set(rule.when.on))
+    if waits_for_command or any(one.is_given(camera) for one in sources for camera in cameras):
+        return
+    yield Fault(
+        f"it waits for {' or '.join(dict.fromkeys(rule.when.on))}, and no camera of it "
+        f"{' or '.join(one.gives for one in sources)}: it is never asked.",
+        f"Set {' or '.join(f'`{one.remedy}`' for one in sources)}, or add `every` here.",
+        at,
+    )
 
 
 def description_advice(config: Config) -> Iterator[Fault]:

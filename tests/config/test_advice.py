@@ -70,6 +70,26 @@ TABLE = {
         "rules.r.when",
         "waits for motion",
     ),
+    "waits for scene cuts that are off": (
+        rule("when: {on: scene}", "cameras: {c: {input: rtsp://h/x, motion: {scene: false}}}\n"),
+        "rules.r.when",
+        "it waits for scene, and no camera of it reports scene cuts: it is never asked",
+    ),
+    "waits for tampering that is off": (
+        rule("when: {on: tamper}", "cameras: {c: {input: rtsp://h/x, motion: {tamper: false}}}\n"),
+        "rules.r.when",
+        "it waits for tamper, and no camera",
+    ),
+    "waits for keyframes that are not taken": (
+        rule("when: {on: periodic}"),
+        "rules.r.when",
+        "it waits for periodic, and no camera of it takes periodic keyframes",
+    ),
+    "for on periodic keyframes that are not taken": (
+        rule("for: 2h, when: {on: [motion, periodic]}"),
+        "rules.r.for",
+        "none comes",
+    ),
     "camera that never triggers": (
         f"{LOCAL}cameras: {{c: {{input: rtsp://h/x, motion: {QUIET}}}}}\n{RULE}",
         "cameras.c",
@@ -112,7 +132,7 @@ TABLE = {
     ),
     "demo model on a real camera": (
         LOCAL
-        + "vlm: {model: demo}\ncameras: {c: {input: 'demo:a'}, d: {input: rtsp://h/x}}\n"
+        + "vlm: {model: demo}\ncameras: {c: {input: 'demo:yard'}, d: {input: rtsp://h/x}}\n"
         + RULE,
         "vlm.model",
         "UNTRAINED (random weights)",
