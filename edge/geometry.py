@@ -121,7 +121,8 @@ class Polygon:
             if not (0 <= x <= 1 and 0 <= y <= 1):
                 raise ValueError(f"polygon point ({x}, {y}) lies outside 0..1")
         if self.area < 1e-9:
-            raise ValueError("the polygon has no area: its points lie on one line")
+            why = "its points lie on one line" if self._is_line() else "its sides cross each other"
+            raise ValueError(f"the polygon has no area: {why}")
 
     @property
     def area(self) -> float:
@@ -134,6 +135,12 @@ class Polygon:
         xs = [x for x, _ in self.points]
         ys = [y for _, y in self.points]
         return Box(min(xs), min(ys), max(xs), max(ys))
+
+    def _is_line(self) -> bool:
+        """Whether all points lie on one line; not so where the halves of a crossed one cancel."""
+        x0, y0 = self.points[0]
+        x1, y1 = max(self.points, key=lambda point: math.dist(point, (x0, y0)))
+        return all(abs((x1 - x0) * (y - y0) - (x - x0) * (y1 - y0)) < 1e-6 for x, y in self.points)
 
     def overlaps(self, box: Box) -> bool:
         """Whether the box and the polygon share any area."""

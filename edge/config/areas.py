@@ -15,7 +15,8 @@ MAX_POINTS = 200
 MAX_POLYGONS = 64
 
 _REMEDY = (
-    "Write at least three points as fractions of the frame, 0 to 1, x to the right and y down: "
+    "Write at least three points, in order around the area, as fractions of the frame, 0 to 1, "
+    "x to the right and y down: "
     "[[0.1, 0.2], [0.5, 0.2], [0.5, 0.9]]."
 )
 _POLYGON_SCHEMA: dict[str, Any] = {

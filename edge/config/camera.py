@@ -22,13 +22,15 @@ from edge.config.block import Block, Name, one_of, resolve_path
 from edge.config.faults import Fault, nearest, refuse, show
 from edge.config.picture import CaptureConfig, MotionConfig, SnapshotConfig
 from edge.config.quantities import duration, format_duration
+from edge.demo_address import EXAMPLE as DEMO_EXAMPLE
+from edge.demo_address import SCHEME as DEMO_SCHEME
+from edge.demo_address import parse_demo_address
 from edge.redact import redact_url
 
 SCHEMES = ("rtsp", "rtsps", "http", "https", "file")
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 _SCHEME_WITHOUT_SLASHES = re.compile(rf"({'|'.join(SCHEMES)}):", re.IGNORECASE)
-_DEMO = re.compile(r"demo:[A-Za-z0-9_.-]*(\?[A-Za-z0-9_.=&-]*)?")
 _INDEX = re.compile(r"(?:usb:)?(\d{1,3})", re.ASCII)
 # 192.168.1.20, [fe80::1], camera:554, with or without a path
 _ADDRESS = re.compile(
@@ -52,7 +54,11 @@ def _url(value: object, info: ValidationInfo) -> str:
     index = _INDEX.fullmatch(text)
     if index:
         return f"usb:{int(index[1])}"
-    if _DEMO.fullmatch(text):
+    if text.startswith(DEMO_SCHEME):
+        try:
+            parse_demo_address(text)
+        except ValueError as error:
+            raise refuse(Fault(f"{error}.", f"Write, for example, {DEMO_EXAMPLE}.")) from None
         return text
     match = _SCHEME.fullmatch(text)
     if match is None:

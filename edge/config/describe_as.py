@@ -6,7 +6,7 @@ Schema with every bound written out. What can be asked for is `edge.schema_check
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -57,14 +57,29 @@ def _examined(written: Any) -> tuple[dict[str, Any], list[Fault]]:
     faults: list[Fault] = []
     schema = _from_short(written, faults) if is_short else written
     bounded, found = examine_schema(schema)
-    if not found and not faults:
-        from edge.grammar import find_impossible  # noqa: PLC0415 - 8 MB that few files need
-
-        impossible = find_impossible(bounded)
-        found = [] if impossible is None else [impossible]
+    found += _impossible_keys(bounded, found)
     told = {fault.at for fault in faults}
     others = [_fault(fault, is_short=is_short) for fault in found]
     return bounded, faults + [fault for fault in others if fault.at not in told]
+
+
+def _impossible_keys(bounded: dict[str, Any], found: Sequence[SchemaFault]) -> list[SchemaFault]:
+    """What no document can fulfil, such as a bad pattern, beside what was `found` elsewhere."""
+    from edge.grammar import find_impossible  # noqa: PLC0415 - 8 MB that few files need
+
+    if not found:
+        whole = find_impossible(bounded)
+        if whole is None or whole.at[:1] != ("properties",):
+            return [] if whole is None else [whole]
+    if any(fault.at[:1] != ("properties",) or len(fault.at) < 2 for fault in found):
+        return []  # the whole of it is wrong, or too large to be worth a look
+    faulty = {fault.at[1] for fault in found}
+    alone = [
+        bounded | {"properties": {key: part}, "required": [key]}
+        for key, part in bounded["properties"].items()
+        if key not in faulty
+    ]
+    return [fault for schema in alone if (fault := find_impossible(schema)) is not None]
 
 
 def _from_short(written: Mapping[str, Any], faults: list[Fault]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pydantic_core import PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 FAULTS = "edge_faults"  # pydantic's `type` of these errors
 MAX_SHOWN_CHARS = 60
@@ -49,6 +49,25 @@ def refuse(faults: Fault | Sequence[Fault]) -> PydanticCustomError:
     listed = [faults] if isinstance(faults, Fault) else list(faults)
     return PydanticCustomError(
         FAULTS, "{summary}", {"summary": listed[0].message, "faults": listed}
+    )
+
+
+def joined(*errors: ValidationError) -> ValidationError:
+    """One exception with what each of several says of the same value."""
+    return ValidationError.from_exception_data(
+        errors[0].title,
+        [
+            InitErrorDetails(
+                type=refuse(detail["ctx"]["faults"])
+                if detail["type"] == FAULTS
+                else detail["type"],
+                loc=detail["loc"],
+                input=detail["input"],
+                ctx={} if detail["type"] == FAULTS else detail.get("ctx", {}),
+            )
+            for error in errors
+            for detail in error.errors(include_url=False)
+        ],
     )
 
 

@@ -18,7 +18,7 @@ from edge.config.advice import advise
 from edge.config.faults import MAX_FAULTS, Fault, TreePath
 from edge.config.models import Config
 from edge.config.problems import block_at, faults_of
-from edge.config.references import reference_faults, size_faults
+from edge.config.references import names, reference_faults, size_faults
 from edge.config.secret_values import FilledTree, fill_tree
 from edge.config.yaml_text import parse_yaml, read_text
 from edge.config.yaml_tree import YamlTree
@@ -78,6 +78,7 @@ def load_text(text: str, source: str, folder: Path, *, tolerant: bool = False) -
             raise ConfigError(source, sorted(everything, key=lambda p: p.line or 0))
         unread = []
         left_out |= {part: problems for part, problems in broken.items() if part is not None}
+        left_out |= _without_camera(values, left_out, tree)
         values = _without(values, left_out)
         if not values["cameras"]:
             raise ConfigError(source, sorted(everything, key=lambda p: p.line or 0))
@@ -134,6 +135,27 @@ def _by_part(
         part = (str(path[0]), str(path[1])) if is_inside else None
         parts.setdefault(part, []).append(problem)
     return parts
+
+
+def _without_camera(
+    values: dict[str, Any], left_out: Container[tuple[str, str]], tree: YamlTree
+) -> dict[tuple[str, str], list[Problem]]:
+    """The rules all of whose cameras are left out; they go with them."""
+    gone: dict[tuple[str, str], list[Problem]] = {}
+    for name, rule in values.get("rules", {}).items():
+        wanted = names(rule.get("cameras")) if isinstance(rule, dict) else []
+        is_orphan = bool(wanted) and all(("cameras", camera) in left_out for camera in wanted)
+        if is_orphan and ("rules", name) not in left_out:
+            at = ("rules", name, "cameras")
+            one = len(wanted) == 1
+            said = (
+                f"its {'camera' if one else 'cameras'} {', '.join(wanted)} "
+                f"{'is' if one else 'are'} left out because of errors."
+            )
+            gone["rules", name] = [
+                Problem(".".join(at), said, "Repair the camera.", tree.find_line(at))
+            ]
+    return gone
 
 
 def _without(values: dict[str, Any], parts: Container[tuple[str, str]]) -> dict[str, Any]:

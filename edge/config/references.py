@@ -14,6 +14,13 @@ from edge.config.faults import Fault, show, suggest
 from edge.config.models import MAX_CAMERAS, MAX_RULES
 
 
+def names(value: object) -> list[str]:
+    """The names in a list, or the one that stands for a list; what is no name is passed over."""
+    if isinstance(value, str):
+        return [value]
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+
+
 def size_faults(values: Mapping[str, Any]) -> Iterator[Fault]:
     """More cameras or rules than are possible; looked at first, because all else takes its time."""
     for kind, most in (("cameras", MAX_CAMERAS), ("rules", MAX_RULES)):
@@ -45,7 +52,7 @@ def _camera_faults(
         remedy = "Name a camera, or remove the key for all cameras."
         yield Fault("the list is empty.", remedy, ("rules", rule, "cameras"))
     seen: set[str] = set()
-    for number, name in enumerate(_names(wanted)):
+    for number, name in enumerate(names(wanted)):
         at = ("rules", rule, "cameras", number)
         if name not in cameras:
             remedy = suggest(name, cameras, "cameras")
@@ -58,7 +65,7 @@ def _camera_faults(
 def _zone_faults(
     rule: str, block: Mapping[str, Any], cameras: Mapping[str, Any]
 ) -> Iterator[Fault]:
-    wanted, named = _names(block.get("cameras")), _names(block.get("zones"))
+    wanted, named = names(block.get("cameras")), names(block.get("zones"))
     on = wanted if wanted and all(name in cameras for name in wanted) else list(cameras)
     if not on or not named:
         return
@@ -78,10 +85,3 @@ def _zone_faults(
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _names(value: object) -> list[str]:
-    """The names in a list, or the one that stands for a list."""
-    if isinstance(value, str):
-        return [value]
-    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []

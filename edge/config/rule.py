@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
+    ModelWrapValidatorHandler,
     StringConstraints,
+    ValidationError,
     WithJsonSchema,
     model_validator,
 )
@@ -18,7 +21,7 @@ from edge.calibration import MAX_TEMPERATURE, MIN_TEMPERATURE, Calibration
 from edge.condition import Condition, parse_condition
 from edge.config.block import Between, Block, one_of
 from edge.config.describe_as import DescribeAs
-from edge.config.faults import Fault, refuse, show
+from edge.config.faults import Fault, joined, refuse, show
 from edge.config.quantities import duration
 from edge.errors import QuestionError
 from edge.frames import Trigger
@@ -35,6 +38,8 @@ KIND_OF_KEY: dict[str, QuestionKind] = {
     "read": "text",
 }
 _EXTRA_OF_KEY = {"choose": "options", "count": "highest", "rate": "highest", "read": "max_chars"}
+_QUESTION_KEYS = {*KIND_OF_KEY, *_EXTRA_OF_KEY.values()}
+_NAMELESS = "rule"  # a rule's block does not know what the rule is called
 _DEFAULT_ALERT = {"ask": "yes", "count": ">= 1"}
 
 QuestionText = Annotated[
@@ -57,6 +62,14 @@ def _alert(value: object) -> object:
     raise refuse(
         Fault(f"{show(value)} is not a condition.", "Write an answer, a comparison, or a list.")
     )
+
+
+def _schedule(value: str) -> str:
+    try:
+        parse_schedule(value)
+    except ValueError as error:
+        raise refuse(Fault(f"{error}.", f"Write, for example, {SCHEDULE_EXAMPLE}.")) from None
+    return value
 
 
 Names = Annotated[
@@ -133,7 +146,7 @@ class RuleConfig(Block):
     """How long the condition must hold before the rule turns on."""
     cooldown_s: Annotated[float, duration("0s", "30d")] = Field(default=0.0, alias="cooldown")
     """Shortest time between two alerts; the state stays correct meanwhile."""
-    schedule: str | None = None
+    schedule: Annotated[str, AfterValidator(_schedule)] | None = None
     """Local days and hours in which it is asked, such as "Mo-Fr 07:00-19:00"."""
     severity: Annotated[int, Between(0, 2)] = 1
     """0 for information, 1 for a warning, 2 for an alarm."""
@@ -147,18 +160,29 @@ class RuleConfig(Block):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         faults = self._question_faults() or self._answer_faults()
-        if self.schedule is not None:
-            try:
-                parse_schedule(self.schedule)
-            except ValueError as error:
-                remedy = f"Write, for example, {SCHEDULE_EXAMPLE}."
-                faults.append(Fault(f"{error}.", remedy, ("schedule",)))
         if self.calibration is not None and self.read is not None:
             message = "`calibration` is not possible with `read`: a text has no options to weigh."
             faults.append(Fault(message, "Remove it.", ("calibration",)))
         if faults:
             raise refuse(faults)
         return self
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _all_faults(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """The faults of single keys, and beside them those of how the sound keys fit together."""
+        try:
+            return handler(values)
+        except ValidationError as error:
+            faulty = {detail["loc"][0] for detail in error.errors() if detail["loc"]}
+            is_misspelt = any(detail["type"] == "extra_forbidden" for detail in error.errors())
+            if not faulty or faulty & _QUESTION_KEYS or is_misspelt or not isinstance(values, dict):
+                raise  # what is missing may be what is misspelt or faulty
+            try:
+                handler({key: value for key, value in values.items() if key not in faulty})
+            except ValidationError as further:
+                raise joined(error, further) from None
+            raise
 
     def _question_faults(self) -> list[Fault]:
         written = [key for key in KIND_OF_KEY if getattr(self, key) is not None]
@@ -189,10 +213,11 @@ class RuleConfig(Block):
 
     def _answer_faults(self) -> list[Fault]:
         try:
-            self.question("rule")
+            self.question(_NAMELESS)
         except QuestionError as error:
             at = _EXTRA_OF_KEY.get(self.question_key, self.question_key)
-            return [Fault(f"{error}.", _question_remedy(at), (at,))]
+            message = str(error).replace(f"question {_NAMELESS!r}", "the question", 1)
+            return [Fault(f"{message}.", _question_remedy(at), (at,))]
         try:
             _ = self.condition
         except ValueError as error:
@@ -228,7 +253,7 @@ class RuleConfig(Block):
         wanted = _DEFAULT_ALERT.get(self.question_key) if self.alert is None else self.alert
         if wanted is None:
             return None
-        question = self.question("rule")
+        question = self.question(_NAMELESS)
         return parse_condition(question.kind, question.options, wanted)
 
     @property

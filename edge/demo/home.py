@@ -19,7 +19,6 @@ STEP: Point = (0.515, 0.642)  # where a visitor stands
 PARCEL_SPOT: Point = (0.435, 0.652)
 PARKED: Point = (0.79, 0.735)  # the middle of a parked car's wheels
 SIGN_PLACE: Point = (0.17, 0.715)
-MAX_SIGN_LETTERS = 80
 _SIGN_COLUMNS = 18
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Literal
 
 import numpy as np
 
@@ -25,14 +24,11 @@ from edge.demo.world import (
     Weather,
     Yard,
 )
+from edge.demo_address import Events, Night, Rain
 
 CYCLE_S = 600.0
 TURN_S = 40.0  # one act in each
 FIRST_S = 3.0  # an act begins this long after its turn, or up to a second later
-
-Night = Literal["auto", "0", "1"]
-Rain = Literal["auto", "dry", "rain"]
-Events = Literal["all", "visits", "calm", "tamper"]
 
 
 @dataclass(frozen=True)

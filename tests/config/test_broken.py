@@ -179,6 +179,11 @@ TABLE = [
     camera("polygon in pixels", "input: rtsp://h/x\nzones: {z: '0,0,640,0,640,480'}", ".zones.z", ("640", "0 to 1"), "fractions"),
     camera("odd polygon", "input: rtsp://h/x\nzones: {z: '0,0,1,0,1'}", ".zones.z", "5 numbers", "fractions"),
     camera("flat polygon", "input: rtsp://h/x\nzones: {z: [[0, 0], [0.5, 0.5], [1, 1]]}", ".zones.z", "no area", "three points"),
+    camera("crossed polygon", "input: rtsp://h/x\nzones: {z: [[0, 0], [1, 1], [1, 0], [0, 1]]}", ".zones.z", ("no area", "sides cross"), "in order around"),
+    camera("demo scene", "input: demo:yardd", ".input", ("'yardd'", "only `yard`"), "demo:yard?seed=7"),
+    camera("demo key", "input: demo:yard?sed=7", ".input", ("'sed'", "seed, fps"), "demo:yard?seed=7"),
+    camera("demo values", "input: demo:yard?weather=snow&size=1x1", ".input", ("'snow'", "'1x1'"), "demo:yard?seed=7"),
+    camera("demo of a sub stream", "inputs: {main: rtsp://h/x, sub: 'demo:yard?fps=abc'}", ".inputs.1.url", "'abc'", "demo:yard?seed=7"),
     camera("polygon with words", "input: rtsp://h/x\nzones: {z: [[a, b], [0, 1], [1, 1]]}", ".zones.z", "'a'", "fractions"),
     camera("zone as in frigate", "input: rtsp://h/x\nzones: {z: {coordinates: '0,0,1,0,1,1'}}", ".zones.z", "a mapping", "fractions"),
     camera("zone name", "input: rtsp://h/x\nzones: {'a/b': [[0, 0], [1, 0], [1, 1]]}", ".zones.a/b", "'a/b'", "'a_b'"),
@@ -192,7 +197,7 @@ TABLE = [
     rule("question too long", f"ask: {'x' * 2001}", ".ask", "2000", "Shorten"),
     rule("question is a flag", "ask: true", ".ask", "true", "quotes"),
     rule("choose without options", "choose: Open?", " (line 9)", "needs `options`", "options: ["),
-    rule("one option", "choose: Open?\noptions: [open]", ".options", ("2 to 32", "not 1"), "2 to 32"),
+    rule("one option", "choose: Open?\noptions: [open]", ".options", ("the question needs 2 to 32", "not 1"), "2 to 32"),
     rule("option twice", "choose: Open?\noptions: [open, Open]", ".options", "'Open'", "different"),
     rule("option is a number", "choose: Open?\noptions: [1, two]", ".options.0", "1", "quotes"),
     rule("options with ask", ASK + "options: [a, b]", ".options", "not possible with `ask`", "`choose`"),
@@ -303,6 +308,36 @@ def test_every_fault_is_listed_in_the_order_of_the_file(
     ]
     lines = [int(line.split("(line ")[1].split(")")[0]) for line in told[1:]]
     assert lines == sorted(lines)
+
+
+def test_every_fault_of_a_rule_is_listed_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "edge.yaml"
+    file.write_text(
+        BASE + "rules:\n  r:\n    choose: Open?\n    options: [open]\n    severity: 7\n"
+        "    schedule: Xy\n    describe_as:\n      a: {type: string, pattern: '((('}\n"
+        "      b: {type: string, pattern: '[[['}\n      c: huh\n      d: {type: integer}\n"
+        "  s: {ask: Is it?, alert: perhaps, severity: 7}\n"
+        "  t: {choose: Which?, optoins: [a, b], severity: 7}\n"
+        "  u: {chose: Which?, options: [a, b], severity: 7}\n"
+    )
+    assert run_check(file) == 78
+    told = capsys.readouterr().err.splitlines()[1:]
+    assert sorted(line.strip().split(" (line")[0] for line in told) == [
+        "rules.r.describe_as.a",
+        "rules.r.describe_as.b",
+        "rules.r.describe_as.c",
+        "rules.r.options",
+        "rules.r.schedule",
+        "rules.r.severity",
+        "rules.s.alert",
+        "rules.s.severity",
+        "rules.t.optoins",  # and not that options are missing
+        "rules.t.severity",
+        "rules.u.chose",
+        "rules.u.severity",
+    ]
 
 
 def references(lines: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:

@@ -365,7 +365,9 @@ def test_tolerant_load_leaves_out_what_is_broken_and_what_hangs_on_it() -> None:
     assert loaded.config.cameras_of("both") == ("good",)
     assert set(loaded.broken_rules) == {"only_bad", "zone_of_bad", "wrong"}
     assert loaded.broken_rules["wrong"][0].path == "rules.wrong.confirm"
-    assert loaded.broken_rules["only_bad"][0].line == 8
+    [orphan] = loaded.broken_rules["only_bad"]
+    assert (orphan.path, orphan.line) == ("rules.only_bad.cameras", 8)
+    assert orphan.message == "its camera bad is left out because of errors."
 
 
 def test_check_refuses_what_the_daemon_tolerates() -> None:
