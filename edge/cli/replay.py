@@ -25,13 +25,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.cli.arguments import UsageError, seconds
 from edge.errors import ReportError
+from edge.threads import take_one_thread
 
 if TYPE_CHECKING:
     from edge.replay.compare import Side
@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--camera needs -c FILE")
     if args.report is not None and not args.report.absolute().parent.is_dir():
         raise ReportError(f"{args.report}: there is no folder {args.report.parent}")
-    os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")  # read when OpenCV is imported
+    take_one_thread()
     from edge.replay.clips import find_clips
 
     clips = find_clips(args.video)

@@ -16,6 +16,7 @@ import os
 from pathlib import Path
 
 from edge.errors import EdgeError, ModelError
+from edge.threads import take_one_thread
 
 NAME = "run"
 HELP = "run the daemon"
@@ -65,7 +66,7 @@ def serve(path: Path) -> int:
         return EX_CONFIG
     # Many small processes on four cores: libraries must not start a thread a core in each.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
+    take_one_thread()
     store = open_store(store_settings(config))
     if broken is None and not (loaded.broken_cameras or loaded.broken_rules):
         try:

@@ -12,13 +12,13 @@ YAML to paste. Your file is never changed. --truth takes what `edge replay --tru
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.cli.arguments import UsageError, seconds
 from edge.errors import SourceUnreachable
+from edge.threads import take_one_thread
 
 if TYPE_CHECKING:
     from edge.capture.settings import SourceSettings
@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Look, try, print."""
-    os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")  # read when OpenCV is imported
+    take_one_thread()
     config = None
     if args.config is not None:
         from edge.config.load import load_config

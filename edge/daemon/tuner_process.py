@@ -23,6 +23,7 @@ from edge.daemon.child import (
 from edge.daemon.plans import TuneJob
 from edge.errors import CaptureError, EdgeError
 from edge.logs import start_logging
+from edge.threads import take_one_thread
 from edge.tuning import TuneReport
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ def _without_path(text: str, job: TuneJob) -> str:
 
 
 def _look(job: TuneJob) -> TuneReport:
-    os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")  # read when OpenCV is imported
+    take_one_thread()
     from edge.daemon.openers import opener_for  # noqa: PLC0415 - after the limits are set
     from edge.replay.stretch import load_stretch  # noqa: PLC0415
     from edge.replay.tune import TunePlan, tune_source, tune_stretch  # noqa: PLC0415

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from edge.demo.world import Truth
 from edge.replay.judge import Judge, StateChange
 from edge.replay.outcome import Keep, Outcome, run_clip
 from edge.replay.run import configured_plan
+from edge.threads import take_one_thread
 
 RULES = Path(__file__).parents[1] / "demo.yaml"
 CAMERA = "yard"
@@ -151,7 +151,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=600.0)
     arguments = parser.parse_args()
-    os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
+    take_one_thread()
     url = f"demo:yard?seed={arguments.seed}"
     found = follow_story(arguments.model, url, Story(seed=arguments.seed), arguments.seconds)
     for rule, one in found.items():
