@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
-from edge.capture.reader import Opener
 from edge.capture.source import open_source
-from edge.capture.watcher import Watcher
+
+if TYPE_CHECKING:  # what replays a file needs no reader that comes back
+    from edge.capture.reader import Opener
+    from edge.capture.watcher import Watcher
 
 
 def openers_for(url: str) -> Mapping[str, Opener]:
