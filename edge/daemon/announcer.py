@@ -5,7 +5,7 @@ States are the present truth and may be lost and repeated; findings go through t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 from pydantic import BaseModel
@@ -53,6 +53,12 @@ class Announcer:
         """Whether the camera delivers pictures."""
         self._say(self._topics.camera_status(camera), _PUBLISHED[word])
         self._told("camera", {"camera": camera, "state": word})
+
+    def leave(self, cameras: Iterable[str]) -> None:
+        """The last word about cameras that nobody reads from here any more."""
+        for camera in cameras:
+            self._say(self._topics.camera_status(camera), "offline")
+            self._say(self._topics.motion(camera), "OFF")
 
     def motion(self, camera: str, *, moving: bool) -> None:
         """Whether something moves in the camera's picture."""

@@ -9,6 +9,7 @@ close and ends as well (`serve_commands`).
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import logging
 import multiprocessing
 import os
@@ -72,6 +73,7 @@ class Child:
         )
         self._process.start()
         theirs.close()
+        log.info("%s: started as process %d", name, self.pid)
         for role, run in (("read", self._read), ("write", self._write)):
             threading.Thread(target=run, name=f"{name}-{role}", daemon=True).start()
 
@@ -135,9 +137,19 @@ def leave_signals_to_the_daemon() -> None:
 
 
 def name_process(name: str) -> None:
-    """Show `edge NAME` in top and ps -c, cut to the 15 bytes that Linux keeps."""
+    """Show `edge: NAME` in ps and top, in place of the command line that spawned the process.
+
+    The short name is cut to the 15 bytes that Linux keeps, the long one to the room there is.
+    """
+    title = f"edge: {name}".encode()
     with contextlib.suppress(OSError):
-        Path("/proc/self/comm").write_text(f"edge {name}"[:15], encoding="utf-8")
+        Path("/proc/self/comm").write_bytes(title[:15])
+        # proc(5): fields 48 and 49 are where the kernel reads the command line, in this process's
+        # own memory. Python has its own copy. The rest is filled with zeros, which ends the text.
+        fields = Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        start, end = int(fields[45]), int(fields[46])
+        if start and end - start > 1:
+            ctypes.memmove(start, title[: end - start - 1].ljust(end - start, b"\0"), end - start)
 
 
 def serve_commands(pipe: ParentConnection, take: Callable[[object], None]) -> None:

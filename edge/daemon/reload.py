@@ -80,6 +80,7 @@ class Reloader:
     def _change_broker(self) -> None:
         """Speak to another broker or with another name from now on; may block for seconds."""
         parts = self._parts
+        parts.announcer.leave(parts.cameras.hosts)
         parts.publisher.stop(BROKER_CHANGE_S)
         parts.publisher = build_publisher(parts.config, parts.store, parts.inbox)
         parts.announcer.speak_through(parts.publisher)

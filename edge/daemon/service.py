@@ -126,6 +126,7 @@ class Daemon:
             parts.analyst.stop(list(parts.cameras.hosts))
         finally:
             self._end_children()
+        parts.announcer.leave(parts.cameras.hosts)
         parts.http.stop()
         if lost := parts.reporter.flush_all(DISK_END_S):
             log.error("%d messages about findings could not be written and are lost", lost)
@@ -148,5 +149,8 @@ class Daemon:
             self._next_message(0.05)
             running = [child for child in running if not child.join(0)]
         for child in running:
-            log.warning("%s: process did not end by itself; killed", child.name)
+            if child is self._parts.analyst.host.slot.child:  # inside the model it hears nothing
+                log.info("%s: ended in the midst of its work, as it may be at a stop", child.name)
+            else:
+                log.warning("%s: process did not end by itself; killed", child.name)
         kill_all_children()

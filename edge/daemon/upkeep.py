@@ -10,6 +10,7 @@ import logging
 
 from edge.daemon.commands import Commands
 from edge.daemon.notify import Notifier, watchdog_interval_s
+from edge.daemon.overload import OverloadWatch
 from edge.daemon.overview import Overview
 from edge.daemon.parts import Parts
 from edge.daemon.reload import Reloader
@@ -37,6 +38,7 @@ class Upkeep:
         self._commands = commands
         self._reloader = reloader
         self._notifier = notifier
+        self._overload = OverloadWatch()
         self._slow_mono_s = self._stats_mono_s = self._fed_mono_s = float("-inf")
 
     def tick(self, now_mono_s: float) -> None:
@@ -51,6 +53,7 @@ class Upkeep:
         if now_mono_s - self._stats_mono_s >= STATS_S:
             self._stats_mono_s = now_mono_s
             self._overview.announce_stats()
+            self._look_for_overload(now_mono_s)
             self._parts.disk.clear_old()
             self._parts.http.check()
         self._feed_watchdog(now_mono_s)
@@ -63,6 +66,17 @@ class Upkeep:
             self._commands.analyze(camera, now_mono_s)
         parts.rules.save()
         self._reloader.step()
+
+    def _look_for_overload(self, now_mono_s: float) -> None:
+        analyst = self._parts.analyst
+        line = self._overload.line(
+            analyst.scheduler.total(),
+            now_mono_s,
+            analyst.host.median_ms(),
+            is_up=analyst.host.state in ("ready", "busy"),
+        )
+        if line:
+            log.warning("%s", line)
 
     def _feed_watchdog(self, now_mono_s: float) -> None:
         """Alive means: the main loop turns, and the threads of publisher and disk run."""

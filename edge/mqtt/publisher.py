@@ -174,6 +174,8 @@ class Publisher:
                 self._pump.board.again(f"{self._settings.discovery_prefix}/device/")
                 self._pump.wake()
             return
+        if self.topics.is_own_state(message.topic):
+            return
         try:
             command = parse_command(self.topics, self._cameras, message)
         except CommandRefused as error:

@@ -166,11 +166,13 @@ class Topics:
 
     @property
     def command_filters(self) -> tuple[str, ...]:
-        """What to subscribe to for commands."""
-        return (
-            *(f"{self.root}/+/{kind}/set" for kind in _CAMERA_COMMANDS),
-            *(self.node_command("reload"), self.node_command("analyze")),
-        )
+        """What to subscribe to for commands, misspelt ones included, so that they can be told."""
+        return (f"{self.root}/+/+/set",)
+
+    def is_own_state(self, topic: str) -> bool:
+        """Whether a topic that looks like a command's is the state of a rule that is called set."""
+        levels = topic.removeprefix(f"{self.root}/").split("/")
+        return topic.startswith(f"{self.root}/") and levels[1:] == ["rule", "set"]
 
     def parse_command(self, topic: str) -> CommandTopic:
         """Which command a topic is for. DeliveryError when it is none of ours."""
@@ -182,7 +184,11 @@ class Topics:
             for node_kind in _NODE_COMMANDS:
                 if levels[:2] == ["cmd", node_kind]:
                     return CommandTopic(node_kind)
-        raise DeliveryError(f"no command is received on {topic[:80]!r}")
+        known = [f"CAMERA/{kind}/set" for kind in _CAMERA_COMMANDS]
+        known += [f"cmd/{kind}/set" for kind in _NODE_COMMANDS]
+        raise DeliveryError(
+            f"no command is received on {topic[:80]!r}; known are {', '.join(known)}"
+        )
 
     def is_reply_topic_allowed(self, topic: str) -> bool:
         """Whether a stranger's response topic may be written to.

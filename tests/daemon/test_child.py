@@ -7,6 +7,7 @@ import pickle
 import queue
 import time
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,7 @@ from edge.daemon.child import (
     Inbox,
     kill_all_children,
     leave_signals_to_the_daemon,
+    name_process,
 )
 
 
@@ -34,6 +36,14 @@ def ignore_everything(pipe: Connection) -> None:
     time.sleep(60)
 
 
+def bear_a_name(pipe: Connection) -> None:
+    """Process body: tells what the kernel says of it."""
+    before = Path("/proc/self/cmdline").read_bytes()
+    name_process("a_camera_of_a_very_long_name")
+    shown = (Path("/proc/self/cmdline").read_bytes(), Path("/proc/self/comm").read_text())
+    pipe.send((before, *shown, os.environ["PATH"], Path("/proc/self/environ").read_bytes()))
+
+
 @pytest.fixture
 def inbox() -> Inbox:
     return queue.Queue(8)
@@ -44,6 +54,21 @@ def test_a_child_that_cannot_be_understood_is_ended_and_told(inbox: Inbox) -> No
     assert inbox.get(timeout=20) == FromChild("odd", 7, "hello")
     assert inbox.get(timeout=20) == ChildGone("odd", 7, -9)
     assert child.join(0)
+
+
+def test_a_process_has_its_name_in_ps(inbox: Inbox, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    child = Child("porch", 9, bear_a_name, (), inbox)
+    said = inbox.get(timeout=20)
+    assert isinstance(said, FromChild)
+    before, line, short, path, environment = said.message  # type: ignore[misc]
+    assert b"multiprocessing" in before
+    assert line.rstrip(b"\0") == b"edge: a_camera_of_a_very_long_name"
+    assert len(line) <= len(before)
+    assert short == "edge: a_camera_\n"
+    assert f"PATH={path}".encode() in environment.split(b"\0"), "what lies behind is untouched"
+    assert f"porch: started as process {child.pid}" in caplog.text
+    assert inbox.get(timeout=20) == ChildGone("porch", 9, 0)
 
 
 def test_every_child_can_be_killed_at_the_end(inbox: Inbox) -> None:

@@ -41,6 +41,8 @@ def test_everyone_who_enters_is_found(
         assert daemon.stop() == 0
     subscriber.wait_for_payload("edge/box/status", "stopped")
     messages = subscriber.messages
+    last_words = [m.payload.decode() for m in messages if m.topic == "edge/box/room/status"][-1]
+    assert last_words == "offline", "a stopped box must not leave a camera `online`"
     assert not online.retain
     for message in messages:
         check_message(message, "edge/box")

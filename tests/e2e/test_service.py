@@ -237,7 +237,10 @@ def test_the_account_is_exact_and_sigterm_while_loading_is_quick(
         assert daemon.stop() == 0  # the model was still loading
         daemon.start()
         subscriber.wait_for(lambda ms: len({f["id"] for f in findings_of(ms)}) >= 4, 60)
+        daemon.child("analyzer").suspend()  # as deaf as inside a long pass of the model
         assert daemon.stop() == 0
+        assert "INFO    analyzer: ended in the midst of its work" in daemon.log
+        assert "did not end by itself" not in daemon.log
     stats = [json.loads(m.payload) for m in subscriber.on("edge/box/stats")]
     assert stats
     for document in stats:

@@ -88,7 +88,13 @@ def ask(**fields: Any) -> str:
         ("edge/box/cmd/analyze/set", "attic", "unknown camera", "no camera 'attic'"),
         ("edge/box/cmd/analyze/set", '{"camera": 3}', "bad value", "must be a name"),
         ("edge/box/cmd/analyze/set", "{", "bad JSON", "not JSON"),
-        ("edge/box/cmd/format/set", "", "unknown topic", "no command"),
+        ("edge/box/cmd/format/set", "", "unknown topic", "cmd/reload/set, cmd/analyze/set"),
+        (
+            "edge/box/porch/enable/set",
+            "ON",
+            "unknown topic",
+            "known are CAMERA/enabled/set, CAMERA/se",
+        ),
         ("edge/box/porch/motion", "ON", "unknown topic", "no command"),
         ("edge/other/porch/enabled/set", "ON", "unknown topic", "no command"),
         (ASK, "Is the gate open?", "bad JSON", "not JSON"),
@@ -157,7 +163,16 @@ def test_a_response_topic_cannot_make_us_speak_in_our_own_name(
 
 
 @given(
-    topic=st.sampled_from([*TOPICS.command_filters, ASK]).map(lambda t: t.replace("+", "porch")),
+    topic=st.sampled_from(
+        [
+            TOPICS.command("porch", "enabled"),
+            TOPICS.command("porch", "sensitivity"),
+            ASK,
+            TOPICS.node_command("reload"),
+            TOPICS.node_command("analyze"),
+            "edge/box/porch/porch/set",
+        ]
+    ),
     payload=st.binary(max_size=60)
     | st.text(max_size=60).map(lambda text: text.encode("utf-8", "surrogatepass"))
     | st.recursive(
@@ -310,13 +325,19 @@ def test_bad_commands_are_counted_answered_and_told_once_a_topic_and_kind(
             sender.publish("edge/box/attic/enabled/set", "ON")
             sender.publish(ASK, b"\xff")
             sender.publish(ASK, b"x" * 100_000)
+            sender.publish("edge/box/porch/enable/set", "ON")
+            sender.publish("edge/box/cmd/relod/set", "")
+        node.publisher.publish_state("edge/box/porch/rule/set", "ON")  # its name is the rule's
+        wait_until(lambda: sender.on("edge/box/porch/rule/set") != [])
         sender.publish("edge/box/cmd/reload/set", "")
         wait_until(lambda: node.commands == [ReloadCommand()])
         counts = {"bad value": 6, "unknown camera": 3, "not UTF-8": 3, "too large": 3}
+        counts["unknown topic"] = 6
         if version == "3.1.1":  # MQTT 5 lets us ask for none
             counts["retained"] = 1
         assert node.publisher.stats().commands_refused == counts
-        assert caplog.text.count("refused a command") == len(counts) + 1
+        assert caplog.text.count("refused a command") == len(counts) + 2
+        assert "'edge/box/cmd/relod/set'; known are CAMERA/enabled/set, " in caplog.text
         wait_until(lambda: len(sender.on(REPLY)) == 6)
         errors = [AskReply.model_validate_json(m.payload).error for m in sender.on(REPLY)]
         assert errors == ["byte 0 is not UTF-8", errors[1]] * 3

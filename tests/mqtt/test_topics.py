@@ -78,6 +78,12 @@ def test_command_topics_are_read_back() -> None:
     assert TOPICS.parse_command(TOPICS.command("cmd", "enabled")) == CommandTopic("enabled", "cmd")
 
 
+def test_the_state_of_a_rule_called_set_is_no_command() -> None:
+    assert TOPICS.is_own_state(TOPICS.rule("porch", "set"))
+    assert not TOPICS.is_own_state(TOPICS.command("porch", "enabled"))
+    assert not TOPICS.is_own_state("other/box/porch/rule/set")
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [

@@ -73,7 +73,7 @@ class DaemonProcess:
                 title = Path(f"/proc/{process.pid}/comm").read_text().strip()
             except OSError:
                 continue
-            if title == f"edge {name}"[:15]:
+            if title == f"edge: {name}"[:15]:
                 return process
         return None
 
