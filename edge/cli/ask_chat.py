@@ -29,6 +29,12 @@ def chat(
     A line that cannot be asked is told on standard error, and the conversation goes on; the exit
     status is then 1. Raises what the engine raises for the picture and the first question.
     """
+    if engine.info.untrained:
+        print(
+            f"[{engine.info.name}; UNTRAINED, random weights: the answers mean nothing]",
+            file=sys.stderr,
+            flush=True,
+        )
     opening = Turn(
         SESSION,
         SESSION,

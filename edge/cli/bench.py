@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     if args.against == "genai" and importlib.util.find_spec("openvino_genai") is None:
         raise ModelMissing(
             "openvino-genai is not installed; `--against genai` needs the extra `[bench]`: "
-            "pip install 'edge-keyframe-analyzer[bench]'"
+            "in the clone of this program's repository, pip install '.[bench]'"
         )
     if args.picture is not None and not args.picture.absolute().parent.is_dir():
         raise PictureError(f"{args.picture}: there is no folder {args.picture.parent}")

@@ -84,6 +84,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--camera needs -c FILE")
     if args.report is not None and not args.report.absolute().parent.is_dir():
         raise ReportError(f"{args.report}: there is no folder {args.report.parent}")
+    if args.report is not None and args.report.is_dir():
+        raise ReportError(f"{args.report} is a folder; give the page a name, as out.html")
     take_one_thread()
     from edge.replay.clips import find_clips
 
@@ -93,6 +95,7 @@ def run(args: argparse.Namespace) -> int:
         from edge.replay.truth import load_truths
 
         truths = load_truths(args.truth, clips)
+        _warn_of_other_clips(truths)
 
     from edge.cli.replay_lines import JsonLines, TextLines
     from edge.replay.outcome import Keep
@@ -119,6 +122,19 @@ def run(args: argparse.Namespace) -> int:
     if args.truth is not None or args.report is not None or len(views) > 1:
         _conclude(args, [one.side() for one in runs], truths)
     return int(any(outcome.error for one in runs for outcome in one.outcomes))
+
+
+def _warn_of_other_clips(truths: dict[Path, Truth]) -> None:
+    """Labels that name another clip than the one they are held against may be a slip."""
+    from edge.replay.clips import clip_name
+
+    for clip, truth in truths.items():
+        if truth.video and Path(truth.video).name != clip.name:
+            print(
+                f"warning: {truth.source} is about {truth.video}, as its `video` says; it is held "
+                f"against {clip_name(clip)} all the same",
+                file=sys.stderr,
+            )
 
 
 def _conclude(args: argparse.Namespace, sides: list[Side], truths: dict[Path, Truth]) -> None:

@@ -12,15 +12,23 @@ NAME = "schema"
 HELP = "print or write the JSON Schemas of the configuration and the published documents"
 DESCRIPTION = """\
 Print the JSON Schema (draft 2020-12) of the configuration file or of a document that is published
-over MQTT, or write all of them into a folder. Editors that know YAML use the configuration's: put
+over MQTT, or write all of them into a folder; without arguments, list their names. Editors that know YAML use the configuration's: put
 `# yaml-language-server: $schema=PATH` on the first line of the file.
 """
+_ABOUT = {
+    "config": "the configuration file",
+    "finding": "what is published on {camera}/finding and {camera}/last",
+    "stats": "what is published on stats, each minute",
+    "info": "what is published on info: the box, its cameras and its model",
+    "rule": "what is published on {camera}/rule/{rule}/attributes",
+    "reply": "the answer to {camera}/ask/set",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.description = DESCRIPTION
-    which = parser.add_mutually_exclusive_group(required=True)
+    which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "name", nargs="?", choices=[*DOCUMENTS], help=f"one of {', '.join(DOCUMENTS)}"
     )
@@ -30,7 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print one schema or write all; returns the exit status."""
+    """Print one schema, write all or list them; returns the exit status."""
+    if args.name is None and args.write is None:
+        print("edge schema NAME prints one, edge schema --write DIR writes all of them:")
+        for name in DOCUMENTS:
+            print(f"  {name:<8} {_ABOUT[name]}")
+        return 0
     if args.write is None:
         print(format_schema(args.name), end="")
         return 0

@@ -35,7 +35,8 @@ def require_packages() -> None:
     if missing:
         raise ModelMissing(
             f"converting needs {', '.join(missing)}: install the extra `[convert]`, best in an"
-            " environment of its own: pip install 'edge-keyframe-analyzer[convert]'"
+            " environment of its own: in the clone of this program's repository, "
+            "pip install '.[convert]'"
         )
 
 

@@ -103,10 +103,11 @@ def tell_advice(
     calls = trials.base.calls
     told = []
     if not calls:
-        told.append("Not one call in this stretch: there is nothing to save.")
+        kind = "false call" if trials.has_labels else "call"
+        told.append(f"Not one {kind} in this stretch: there is nothing to save.")
     else:
         per_hour = 3600 * len(calls) / max(stretch.length_s, 0.1)
-        number = count(len(calls), "call")
+        number = count(len(calls), "false call" if trials.has_labels else "call")
         told.append(f"{number} in {stretch.length_s:.0f} s, {per_hour:.0f} an hour at this rate.")
         if not trials.has_labels:
             told.append(

@@ -246,6 +246,7 @@ def test_ask_reads_follow_ups(
     status, out, err = run(capsys, *words)
     assert status == 1, "one line could not be asked"
     assert "3000 characters" in err
+    assert "UNTRAINED, random weights: the answers mean nothing" in err
     answers = out.splitlines()
     assert len(answers) == 3
     assert all(answer.split()[0] in {"yes", "no"} for answer in answers)

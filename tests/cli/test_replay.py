@@ -106,6 +106,19 @@ def test_a_broken_clip_of_a_folder_is_passed_over(
     assert "a.mp4" in lines[0]["what"]
 
 
+@pytest.mark.parametrize(("video", "warned"), [("a.mp4", False), ("x/b.mp4", True), ("", False)])
+def test_labels_of_another_clip_are_warned_of(
+    capsys: pytest.CaptureFixture[str], folder: Path, tmp_path: Path, video: str, warned: bool
+) -> None:
+    labels = tmp_path / "labels.json"
+    labels.write_text(json.dumps({"video": video, "events": []}))
+    clip = folder / "a.mp4"
+    status, out, err = run(capsys, "replay", clip, "--json", "--truth", labels, "--seconds", "1")
+    assert status == 0
+    assert ("labels.json is about x/b.mp4" in err) == warned
+    assert "is about" not in out
+
+
 def test_times_are_those_that_the_clip_has(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -195,6 +208,7 @@ def test_what_is_decoded_is_the_cameras_or_as_asked(
         pytest.param(["{clip}", "-c", "{bad}"], 78, "bad.json", id="bad configuration"),
         pytest.param(["{clip}", "--compare", "{bad}"], 78, "bad.json", id="bad comparison"),
         pytest.param(["{clip}", "--report", "/nowhere/x.html"], 1, "no folder", id="report"),
+        pytest.param(["{clip}", "--report", "{empty}"], 1, "is a folder; give", id="folder"),
         pytest.param(["{clip}", "--decode", "some"], 2, "invalid choice", id="decode"),
         pytest.param(["{clip}", "--camera", "x"], 2, "needs -c", id="camera"),
     ],

@@ -41,6 +41,12 @@ def test_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture
     assert (tmp_path / "new" / "reply.schema.json").read_text() == format_schema("reply")
 
 
+def test_command_alone_lists_the_names(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run() == 0
+    told = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in told[1:]] == [*DOCUMENTS]
+
+
 def test_command_says_when_it_cannot_write(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -209,7 +209,7 @@ def test_a_missing_extra_is_named(checkpoint, monkeypatch, capsys):
     assert main(["model", "convert", str(checkpoint)]) == 1
     err = capsys.readouterr().err
     assert "torch-of-nobody" in err
-    assert "[convert]" in err
+    assert "pip install '.[convert]'" in err
 
 
 def test_awq_is_for_int4(checkpoint, capsys):

@@ -157,6 +157,13 @@ def test_a_silent_stretch_may_do_with_more_sensitivity() -> None:
     assert one.calls_after == 0
 
 
+def test_calls_outside_of_the_labels_are_called_false() -> None:
+    quiet = Truth("t.json", "", (Event(*WALK_S, "enter", "somebody"),), quiet=((0.0, 8.0),))
+    report = tuned(stretch_of(WALKER), quiet)
+    assert report.keyframes
+    assert report.advice[0] == "Not one false call in this stretch: there is nothing to save."
+
+
 def test_more_sensitivity_must_win_something_where_that_is_known() -> None:
     empty = Truth("t.json", "", (), quiet=((0.0, 20.0),))
     assert tuned(stretch_of(length_s=12), empty, sensitivity=0.3).suggestions == []
