@@ -41,7 +41,7 @@ def serve(path: Path) -> int:
     # Imported here, because `edge --help` needs none of it.
     from edge.cli import EX_CONFIG
     from edge.config.last_good import (
-        find_state_folder,
+        find_state_folders,
         load_with_fallback,
         save_last_good,
     )
@@ -52,7 +52,7 @@ def serve(path: Path) -> int:
     from edge.logs import start_logging
     from edge.store.database import open_store
 
-    loaded, broken = load_with_fallback(path, find_state_folder(path))
+    loaded, broken = load_with_fallback(path, find_state_folders(path))
     config = loaded.config
     start_logging(config.log.level.upper(), loaded.secrets)
     if broken is not None:

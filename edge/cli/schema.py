@@ -12,8 +12,9 @@ NAME = "schema"
 HELP = "print or write the JSON Schemas of the configuration and the published documents"
 DESCRIPTION = """\
 Print the JSON Schema (draft 2020-12) of the configuration file or of a document that is published
-over MQTT, or write all of them into a folder; without arguments, list their names. Editors that know YAML use the configuration's: put
-`# yaml-language-server: $schema=PATH` on the first line of the file.
+over MQTT, or write all of them into a folder; without arguments, list their names. Editors that
+know YAML use the configuration's: put `# yaml-language-server: $schema=PATH` on the first line of
+the file.
 """
 _ABOUT = {
     "config": "the configuration file",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.config.last_good import find_state_folder, load_with_fallback, save_last_good
+from edge.config.last_good import find_state_folders, load_with_fallback, save_last_good
 from edge.errors import ConfigError, StoreError
 
 GOOD = (
@@ -44,7 +44,7 @@ def test_the_same_file_is_not_written_again(file: Path, tmp_path: Path) -> None:
 
 
 def test_good_file_is_used(file: Path, tmp_path: Path) -> None:
-    loaded, error = load_with_fallback(file, tmp_path)
+    loaded, error = load_with_fallback(file, [tmp_path / "none", tmp_path])
     assert error is None
     assert loaded.source == str(file)
 
@@ -58,7 +58,7 @@ def test_broken_file_falls_back_and_says_why(
         file.unlink()
     else:
         file.write_text(broken)
-    loaded, error = load_with_fallback(file, tmp_path)
+    loaded, error = load_with_fallback(file, [tmp_path / "none", tmp_path])
     assert error is not None
     assert error.source == str(file)
     assert loaded.source == str(tmp_path / "last_good.yaml")
@@ -75,7 +75,7 @@ def test_without_a_usable_copy_the_file_is_complained_about(
     if copy is not None:
         (tmp_path / "last_good.yaml").write_text(copy)
     with pytest.raises(ConfigError) as caught:
-        load_with_fallback(file, tmp_path)
+        load_with_fallback(file, [tmp_path / "none", tmp_path])
     assert caught.value.source == str(file)
 
 
@@ -103,10 +103,57 @@ def test_state_folder_of_a_broken_file(
 ) -> None:
     monkeypatch.setenv("STATE_DIRECTORY", f"/default{os.pathsep}/other")
     file.write_text(text)
-    assert find_state_folder(file) == Path(expected.replace("FILE", str(file.parent)))
+    assert find_state_folders(file) == (Path(expected.replace("FILE", str(file.parent))),)
 
 
 def test_state_folder_without_systemd(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STATE_DIRECTORY", raising=False)
     file.unlink()
-    assert find_state_folder(file) == Path("/var/lib/edge")
+    assert find_state_folders(file) == (Path("/var/lib/edge"),)
+
+
+@pytest.mark.parametrize("has_systemd", [True, False], ids=["service", "by hand"])
+@pytest.mark.parametrize("broken", ["", "mqtt: {host: h", "mqtt: [\nstore: {folder: sta", None])
+def test_a_file_that_lost_its_store_folder_still_falls_back(
+    broken: str | None,
+    has_systemd: bool,
+    file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    if has_systemd:
+        monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "systemd"))
+    good = GOOD + "store: {folder: state}\n"
+    file.write_text(good)
+    save_last_good(file, file.parent / "state")
+    file.unlink() if broken is None else file.write_text(broken)
+    loaded, error = load_with_fallback(file, find_state_folders(file))
+    assert error is not None
+    assert loaded.source == str(file.parent / "state" / "last_good.yaml")
+    note = (tmp_path / "systemd" if has_systemd else file.parent) / ".edge.yaml.store"
+    assert note.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_note_goes_when_the_store_is_the_default_one(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "default"))
+    save_last_good(file, tmp_path / "own")
+    assert find_state_folders(file) == (tmp_path / "own",)
+    save_last_good(file, tmp_path / "default")
+    assert find_state_folders(file) == (tmp_path / "default",)
+    assert [one.name for one in (tmp_path / "default").iterdir()] == ["last_good.yaml"]
+
+
+def test_a_note_that_cannot_be_kept_costs_no_copy(
+    file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    (tmp_path / "taken").write_text("")
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "taken"))
+    caplog.set_level("INFO")
+    assert save_last_good(file, tmp_path / "own").read_text() == GOOD
+    assert "cannot note in" in caplog.text
