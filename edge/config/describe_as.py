@@ -37,7 +37,7 @@ _WORDS = "integer, number, boolean, text"
 def read_schema_file(file: Path) -> dict[str, Any]:
     """The bounded schema in a YAML or JSON file. Raises ConfigError with every fault in it."""
     tree = parse_yaml(read_text(file), str(file), example=f"Write, for example, {EXAMPLE}.")
-    bounded, found = _examined(tree.root.plain())
+    bounded, found = examine_written(tree.root.plain())
     faults = [*tree.faults, *found]
     if faults:
         problems = [
@@ -48,8 +48,13 @@ def read_schema_file(file: Path) -> dict[str, Any]:
     return bounded
 
 
-def _examined(written: Any) -> tuple[dict[str, Any], list[Fault]]:
-    """The bounded schema for what was written, and every fault, with paths as they were written."""
+def examine_written(
+    written: Any, *, with_grammar: bool = True
+) -> tuple[dict[str, Any], list[Fault]]:
+    """The bounded schema for what was written, and every fault, with paths as they were written.
+
+    `with_grammar` also finds what no document can fulfil, such as a bad pattern.
+    """
     if not isinstance(written, Mapping) or not written:
         fault = Fault(f"{show(written)} is not a schema.", f"Write, for example, {EXAMPLE}.")
         return {}, [fault]
@@ -57,7 +62,8 @@ def _examined(written: Any) -> tuple[dict[str, Any], list[Fault]]:
     faults: list[Fault] = []
     schema = _from_short(written, faults) if is_short else written
     bounded, found = examine_schema(schema)
-    found += _impossible_keys(bounded, found)
+    if with_grammar:
+        found += _impossible_keys(bounded, found)
     told = {fault.at for fault in faults}
     others = [_fault(fault, is_short=is_short) for fault in found]
     return bounded, faults + [fault for fault in others if fault.at not in told]
@@ -128,7 +134,7 @@ def _describe_as(value: Any, info: ValidationInfo) -> Any:
     if value is None or value == BUILT_IN:
         return value
     if not isinstance(value, str):
-        bounded, faults = _examined(value)
+        bounded, faults = examine_written(value)
         if faults:
             raise refuse(faults)
         return bounded

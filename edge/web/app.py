@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -24,9 +24,14 @@ from edge.web.routes_page import build_page_routes
 from edge.web.routes_rules import build_rule_routes
 from edge.web.routes_templates import build_template_routes
 from edge.web.routes_tune import build_tune_routes
+from edge.web.unknown import refuse_unknown
 from edge.web.web import Web
 
 OPENAPI_PATH = "/api/v1/openapi.json"
+ABOUT = (
+    "Below /api/v1, parameters, form fields and keys that are not known are refused (422), and the "
+    "error names those that are. Below /v1, as in OpenAI's protocol, most of them are ignored."
+)
 
 
 def build_app(web: Web) -> ASGIApp:
@@ -39,6 +44,8 @@ def build_routes(web: Web) -> FastAPI:
     app = FastAPI(
         title="Edge keyframe analyzer",
         version=__version__,
+        description=ABOUT,
+        dependencies=[Depends(refuse_unknown)],
         docs_url=None,  # its page would load scripts from elsewhere
         redoc_url=None,
         openapi_url=None,

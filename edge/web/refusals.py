@@ -112,8 +112,11 @@ def refusal_of(error: EdgeError, where: str = "") -> Refusal:
 def refusal_of_fields(errors: Sequence[Mapping[str, Any]]) -> Refusal:
     """How fields that do not fit are told: the first of them."""
     first = errors[0]
-    _, *steps = first.get("loc") or ("",)  # the first says in which part of the request
-    where = ".".join(str(step) for step in steps)
+    part, *steps = first.get("loc") or ("",)
+    if first.get("type") == "json_invalid":  # the step is the place in the text
+        why = first.get("ctx", {}).get("error", "")
+        return Refusal(422, f"the body is not JSON: {why} (character {steps[0]})", str(part))
+    where = ".".join(str(step) for step in steps) or str(part)
     said = str(first.get("msg", "not valid")).removeprefix("Value error, ")
     more = f" ({len(errors) - 1} more)" if len(errors) > 1 else ""
     return Refusal(422, said + more, where)

@@ -121,6 +121,8 @@ class ChatReply(AnswerReply, EnhancedFields):
 
     session: str
     """Ask on with this name; the pictures are remembered."""
+    model: ModelReport | None
+    """What answered; null where the box cannot tell."""
     timing: TimingReply
 
 
@@ -129,6 +131,8 @@ class AsksReply(Reply):
 
     answers: list[AnswerReply]
     session: str
+    model: ModelReport | None
+    """What answered; null where the box cannot tell."""
     timing: TimingReply
 
 
@@ -136,6 +140,8 @@ class SessionReply(EnhancedFields):
     """A conversation that was opened."""
 
     session: str
+    model: ModelReport | None
+    """What answered; null where the box cannot tell."""
     timing: TimingReply
 
 
@@ -150,6 +156,8 @@ class RuleTestReply(Reply):
     """Of the rule's condition."""
     probabilities: dict[str, float]
     verdict: VerdictWord
+    model: ModelReport | None
+    """What answered; null where the box cannot tell."""
     timing: TimingReply
 
 
@@ -209,16 +217,20 @@ def rules_reply(rules: Iterable[RuleNow]) -> RulesReply:
     )
 
 
+def model_report(present: Present) -> ModelReport | None:
+    """The model that answers now; none while none is loaded."""
+    model = present.model
+    if model is None:
+        return None
+    return ModelReport(name=model.name, precision=model.precision, untrained=model.untrained)
+
+
 def info_reply(present: Present) -> Info:
     """What this box is, as it is also published."""
-    model = present.model
-    report = None
-    if model is not None:
-        report = ModelReport(name=model.name, precision=model.precision, untrained=model.untrained)
     return Info(
         node=present.stats.node,
         version=present.version,
-        model=report,
+        model=model_report(present),
         cameras=[camera.name for camera in present.cameras],
         rules=[rule.name for rule in present.rules],
     )

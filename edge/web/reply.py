@@ -48,7 +48,7 @@ _REFUSALS = {
     404: "there is no such thing",
     413: "too much was sent",
     415: "the body is of another content type",
-    422: "a field is missing or out of its bounds",
+    422: "a field is missing, not known or out of its bounds",
     429: "too many wait; see Retry-After",
     503: "the model, the camera or the store cannot be reached now; see Retry-After",
 }

@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, Path, Request, UploadFile
-from pydantic import BaseModel, ConfigDict, Field
-from starlette.responses import JSONResponse, Response
+from pydantic import BeforeValidator, ConfigDict, Field
+from starlette.responses import Response
 
-from edge.conversation import MAX_NEW_TOKENS, Piece, Turn, TurnResult, new_session_name
-from edge.errors import EdgeError, TooBusy
-from edge.questions import MAX_OPTIONS, MAX_QUESTION_CHARS, MAX_QUESTIONS, Answer
+from edge.conversation import MAX_NEW_TOKENS, new_session_name
+from edge.questions import MAX_OPTIONS, MAX_QUESTION_CHARS, MAX_QUESTIONS
 from edge.templates import Language
+from edge.web.asked import Asked
 from edge.web.enhanced import enhanced_fields
-from edge.web.refusals import Refusal, refusal_of
-from edge.web.replies import (
-    AsksReply,
-    ChatReply,
-    SessionReply,
-    answer_fields,
-    event,
-    timing_reply,
-)
+from edge.web.refusals import Refusal
+from edge.web.replies import AsksReply, ChatReply, SessionReply, timing_reply
 from edge.web.reply import ErrorReply
-from edge.web.streams import EventStream
-from edge.web.turns import begin, follow
+from edge.web.unknown import RequestBody
 from edge.web.web import Web
 from edge.web.wishes import (
+    SHORT_SCHEMA,
     TEXT_TOKENS,
     Format,
     Kind,
@@ -37,6 +28,7 @@ from edge.web.wishes import (
     build_turn,
     parse_choices,
     parse_schema,
+    read_schema,
     worded,
 )
 
@@ -78,22 +70,26 @@ _STREAM: dict[int | str, dict[str, Any]] = {
 }
 
 
-class AskItem(BaseModel):
+class AskItem(RequestBody):
     """One of several questions."""
-
-    model_config = ConfigDict(extra="forbid")
 
     query: Annotated[str, Field(min_length=1, max_length=MAX_QUESTION_CHARS)]
     kind: Kind = "text"
-    choices: Annotated[list[str], Field(max_length=MAX_OPTIONS)] = []
+    choices: Annotated[tuple[str, ...], Field(max_length=MAX_OPTIONS)] = ()
 
 
-class AskBody(BaseModel):
+def _item(written: object) -> object:
+    """A question in words alone is one without anything else."""
+    return {"query": written} if isinstance(written, str) else written
+
+
+Item = Annotated[AskItem, BeforeValidator(_item, json_schema_input_type=str | AskItem)]
+
+
+class AskBody(RequestBody):
     """A further question about the pictures of a session, or several that do not see each other."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        use_attribute_docstrings=True,
         json_schema_extra={
             "examples": [
                 {"query": "What colour is it?"},
@@ -104,12 +100,13 @@ class AskBody(BaseModel):
 
     query: Annotated[str, Field(max_length=MAX_QUESTION_CHARS)] = ""
     kind: Kind = "text"
-    choices: Annotated[list[str], Field(max_length=MAX_OPTIONS)] = []
-    queries: Annotated[list[str | AskItem], Field(max_length=MAX_QUESTIONS)] = []
+    choices: Annotated[tuple[str, ...], Field(max_length=MAX_OPTIONS)] = ()
+    queries: Annotated[tuple[Item, ...], Field(max_length=MAX_QUESTIONS)] = ()
     """In place of `query`; those with a kind or choices are answered in one pass."""
     format: Format = "text"
     schema_: dict[str, Any] | None = Field(default=None, alias="schema")
-    """JSON Schema for `format: json`; the built-in shape without."""
+    """For `format: json`: JSON Schema, or its short form, as in `describe_as`: for each key
+    integer, number, boolean, text or a list of choices; the built-in shape without."""
     max_tokens: Annotated[int, Field(ge=1, le=MAX_NEW_TOKENS, description=_TOKENS)] | None = None
     heatmap: bool = False
     stream: bool = False
@@ -123,10 +120,13 @@ class AskBody(BaseModel):
         if bool(self.query or self.template) == bool(self.queries):
             raise Refusal(422, "send either `query` or `queries`", "query")
         if not self.queries:
-            return [Wish(self.query, self.kind, tuple(self.choices))]
+            return [Wish(self.query, self.kind, self.choices)]
+        if self.choices or self.kind != "text":
+            said = "with `queries`, each of them has its own `kind` and `choices`"
+            raise Refusal(422, said, "choices" if self.choices else "kind")
         return [
-            Wish(one) if isinstance(one, str) else Wish(one.query, one.kind, tuple(one.choices))
-            for one in self.queries
+            Wish(one.query, one.kind, one.choices, f"queries.{n}")
+            for n, one in enumerate(self.queries)
         ]
 
 
@@ -154,7 +154,10 @@ def build_chat_routes(web: Web) -> APIRouter:
             Form(
                 alias="schema",
                 max_length=MAX_FIELD_CHARS,
-                description="JSON Schema for format=json; the built-in shape without",
+                description="for format=json: JSON Schema, or its short form, as in `describe_as`: "
+                "for each key integer, number, boolean, text or a list of choices; the built-in "
+                "shape without",
+                examples=[SHORT_SCHEMA],
             ),
         ] = "",
         kind: Annotated[Kind, Form()] = "text",
@@ -180,7 +183,8 @@ def build_chat_routes(web: Web) -> APIRouter:
         pictures = await web.uploads.read(image, region)
         name = session or new_session_name()
         turn = build_turn(name, pictures, [wish], manner, opens=not session)
-        return await _answer(web, request, turn, [wish], stream=stream, is_single=True)
+        asked = Asked(web, (wish,), await web.model(), is_single=True)
+        return await asked.answer(turn, request, stream=stream)
 
     @routes.post("/api/v1/sessions", summary="Show pictures and ask later", status_code=201)
     async def open_session(
@@ -192,9 +196,11 @@ def build_chat_routes(web: Web) -> APIRouter:
         pictures = await web.uploads.read(image, region)
         manner = Manner(enhance=enhance)
         turn = build_turn(new_session_name(), pictures, [], manner, opens=True)
+        model = await web.model()
         result = await web.answer(turn, request)
         return SessionReply(
             session=result.session,
+            model=model,
             timing=timing_reply(result),
             **enhanced_fields(result, web.darkroom),
         )
@@ -207,75 +213,21 @@ def build_chat_routes(web: Web) -> APIRouter:
     )
     async def ask(request: Request, session: SessionName, body: AskBody) -> Response:
         wishes = body.wishes()
-        as_json = body.format == "json" or body.schema_ is not None
-        manner = Manner(as_json, body.schema_, body.max_tokens, body.heatmap)
+        schema = None if body.schema_ is None else read_schema(body.schema_)
+        as_json = body.format == "json" or schema is not None
+        manner = Manner(as_json, schema, body.max_tokens, body.heatmap)
         if body.template:
             wish, manner = worded(
                 wishes[0], manner, body.template, body.language, web.settings.templates
             )
             wishes = [wish]
         turn = build_turn(session, [], wishes, manner, opens=False)
-        is_single = not body.queries
-        return await _answer(web, request, turn, wishes, stream=body.stream, is_single=is_single)
+        model = await web.model()
+        asked = Asked(web, tuple(wishes), model, is_single=not body.queries)
+        return await asked.answer(turn, request, stream=body.stream)
 
     @routes.delete("/api/v1/sessions/{session}", summary="Forget a conversation", status_code=204)
     async def close_session(session: SessionName) -> None:
         web.door.close(session)
 
     return routes
-
-
-async def _answer(
-    web: Web, request: Request, turn: Turn, wishes: list[Wish], *, stream: bool, is_single: bool
-) -> Response:
-    if not stream:
-        result = await web.answer(turn, request)
-        reply = _reply(web, result, wishes, is_single=is_single)
-        return JSONResponse(reply.model_dump(mode="json"))
-    heard = follow(web.door, turn)
-    try:
-        first = await begin(heard, request.receive)
-    except TooBusy as error:
-        raise await web.refuse_busy(error) from None
-    return EventStream(_events(web, first, heard, wishes, is_single=is_single))
-
-
-async def _events(
-    web: Web,
-    first: Piece | TurnResult,
-    heard: AsyncIterator[Piece | TurnResult],
-    wishes: list[Wish],
-    *,
-    is_single: bool,
-) -> AsyncIterator[bytes]:
-    async with aclosing(heard):  # type: ignore[type-var]
-        try:
-            yield _event(web, first, wishes, is_single=is_single)
-            async for one in heard:
-                yield _event(web, one, wishes, is_single=is_single)
-        except EdgeError as error:
-            yield event("error", refusal_of(error).body("/api"))
-
-
-def _event(web: Web, one: Piece | TurnResult, wishes: list[Wish], *, is_single: bool) -> bytes:
-    if isinstance(one, TurnResult):
-        return event("answer", _reply(web, one, wishes, is_single=is_single))
-    number = {} if is_single else {"number": int(one.question_id.removeprefix("q") or 0)}
-    return event("piece", {"text": one.text, **number})
-
-
-def _reply(
-    web: Web, result: TurnResult, wishes: list[Wish], *, is_single: bool
-) -> ChatReply | AsksReply:
-    answers: list[Answer | None] = [*result.answers] or [None]
-    fields = [
-        answer_fields(result, wish.query, answer)
-        for wish, answer in zip(wishes, answers, strict=True)
-    ]
-    timing = timing_reply(result)
-    if is_single:
-        shown = enhanced_fields(result, web.darkroom)
-        return ChatReply(**fields[0], **shown, session=result.session, timing=timing)
-    return AsksReply.model_validate(
-        {"answers": fields, "session": result.session, "timing": timing}
-    )

@@ -7,21 +7,22 @@ import time
 from typing import Annotated
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from edge.web.refusals import Refusal
 from edge.web.replies import MeReply
+from edge.web.unknown import RequestBody
 from edge.web.visitors import COOKIE, LOGIN_S, MAX_TOKEN_CHARS
 from edge.web.web import Web
 
 log = logging.getLogger(__name__)
 
 
-class LoginBody(BaseModel):
+class LoginBody(RequestBody):
     """Who wants to come in."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     token: Annotated[str, Field(min_length=1, max_length=MAX_TOKEN_CHARS)]
 

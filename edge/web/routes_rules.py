@@ -9,7 +9,7 @@ from fastapi import APIRouter, File, Form, Path, Request, UploadFile
 from edge.conversation import Message, Picture, Turn
 from edge.present import RuleNow
 from edge.web.refusals import Refusal
-from edge.web.replies import RuleTestReply, timing_reply
+from edge.web.replies import RuleTestReply, model_report, timing_reply
 from edge.web.routes_look import last_keyframe
 from edge.web.turns import new_turn_id
 from edge.web.web import Web
@@ -31,7 +31,8 @@ def build_rule_routes(web: Web) -> APIRouter:
         ] = "",
         fresh: Annotated[bool, Form(description="take a picture now")] = False,
     ) -> RuleTestReply:
-        known = {one.name: one for one in (await web.present()).rules}
+        present = await web.present()
+        known = {one.name: one for one in present.rules}
         if rule not in known:
             raise Refusal(404, "there is no rule of this name", "rule")
         place = _camera_of(known[rule], camera, is_needed=image is None)
@@ -57,6 +58,7 @@ def build_rule_routes(web: Web) -> APIRouter:
             probability=round(judged.probability, 4),
             probabilities={o: round(p, 4) for o, p in judged.answer.probabilities.items()},
             verdict=judged.verdict,
+            model=model_report(present),
             timing=timing_reply(result),
         )
 

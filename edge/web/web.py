@@ -12,12 +12,14 @@ from starlette.requests import Request
 
 from edge.conversation import Turn, TurnResult
 from edge.errors import TooBusy
+from edge.findings import ModelReport
 from edge.present import Present
 from edge.web.darkroom import Darkroom
 from edge.web.events import Events
 from edge.web.glance import Glance
 from edge.web.inside import Archive, Door
 from edge.web.refusals import RETRY_AFTER_S, Refusal
+from edge.web.replies import model_report
 from edge.web.settings import WebSettings
 from edge.web.turns import answer
 from edge.web.uploads import Uploads
@@ -57,6 +59,10 @@ class Web:
     async def present(self) -> Present:
         """What the box is doing now."""
         return await self.glance.now()
+
+    async def model(self) -> ModelReport | None:
+        """The model that answers now; none while none is loaded. Raises TooBusy."""
+        return model_report(await self.present())
 
     async def answer(self, turn: Turn, request: Request) -> TurnResult:
         """The result of a turn; called off if the client of `request` goes away."""

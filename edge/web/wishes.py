@@ -7,7 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from edge.conversation import MAX_NEW_TOKENS, Message, Part, Picture, Turn, Writing
+from edge.config.describe_as import examine_written
+from edge.conversation import (
+    MAX_NEW_TOKENS,
+    Message,
+    Part,
+    Picture,
+    Turn,
+    Writing,
+    check_session_name,
+)
 from edge.errors import QuestionError
 from edge.questions import MAX_TEXT_CHARS, Question, choice, count, rating, text, yes_no
 from edge.templates import Language, Template
@@ -19,18 +28,31 @@ Format = Literal["text", "json"]
 
 MAX_SCHEMA_CHARS = 20_000
 TEXT_TOKENS = 512
+SHORT_SCHEMA = '{"people": "integer", "queue": ["short", "long"]}'
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """One thing that is asked. `choices` make it a choice, whatever the kind."""
+    """One thing that is asked. `choices` make it a choice, whatever the kind.
+
+    `place` is where it stands in the request, such as `queries.0`, unless that is the whole of it.
+    """
 
     query: str
     kind: Kind = "text"
     choices: tuple[str, ...] = ()
+    place: str = ""
 
     def question(self, question_id: str) -> Question:
-        """As a question of a turn; raises QuestionError."""
+        """As a question of a turn; raises Refusal, which names the field."""
+        field = "choices"
+        try:
+            if self.choices:
+                choice(field, "?", self.choices)
+            field = "query"
+            text(field, self.query, MAX_TEXT_CHARS)
+        except QuestionError as error:
+            raise Refusal(400, str(error), self.where(field)) from None
         if self.choices:
             return choice(question_id, self.query, self.choices)
         match self.kind:
@@ -41,9 +63,13 @@ class Wish:
             case "rating":
                 return rating(question_id, self.query)
             case "choice":
-                raise QuestionError("a choice needs `choices`")
+                raise Refusal(400, "a choice needs `choices`", self.where("choices"))
             case _:
                 return text(question_id, self.query, MAX_TEXT_CHARS)
+
+    def where(self, field: str) -> str:
+        """One of its fields, as an error tells it."""
+        return f"{self.place}.{field}" if self.place else field
 
     @property
     def is_typed(self) -> bool:
@@ -91,15 +117,22 @@ def build_turn(
     *,
     opens: bool,
 ) -> Turn:
-    """The turn for one or several wishes. Raises QuestionError for what cannot be asked."""
+    """The turn for one or several wishes. Raises Refusal, which names the field, or QuestionError
+    for what cannot be asked.
+    """
+    try:
+        check_session_name(session)
+    except QuestionError as error:
+        raise Refusal(400, str(error), "session") from None
     parts: list[Part] = list(pictures)
     questions: tuple[Question, ...] = ()
     is_alone = len(wishes) == 1 and not wishes[0].is_typed
     if manner.as_json and wishes and not is_alone:
-        raise QuestionError("JSON is written for one query at a time, and not with choices")
+        said = "JSON is written for one query at a time, and not with choices"
+        raise Refusal(400, said, "format")
     if is_alone:
         if not wishes[0].query.strip():
-            raise QuestionError("the query is empty")
+            raise Refusal(400, "the query is empty", wishes[0].where("query"))
         parts.append(wishes[0].query)
     else:
         questions = tuple(wish.question(f"q{n}") for n, wish in enumerate(wishes))
@@ -128,15 +161,30 @@ def parse_choices(written: Sequence[str]) -> tuple[str, ...]:
 
 
 def parse_schema(written: str) -> dict[str, Any] | None:
-    """A JSON Schema in a form's field; None for an empty one. Raises Refusal."""
+    """The schema in a form's field; None for an empty one. Raises Refusal."""
     if not written.strip():
         return None
-    if len(written) > MAX_SCHEMA_CHARS:
-        raise Refusal(400, f"the schema has more than {MAX_SCHEMA_CHARS} characters", "schema")
     try:
         schema = json.loads(written)
     except (ValueError, RecursionError):
         raise Refusal(400, "the schema is not JSON", "schema") from None
-    if not isinstance(schema, dict):
-        raise Refusal(400, "the schema is not a JSON object", "schema")
-    return schema
+    return read_schema(schema)
+
+
+def read_schema(written: object) -> dict[str, Any]:
+    """JSON Schema with every bound written out, from JSON Schema or the short form of
+    `describe_as`. Raises Refusal for the first fault.
+    """
+    if not isinstance(written, dict) or not written:
+        raise Refusal(400, f"the schema is not a JSON object such as {SHORT_SCHEMA}", "schema")
+    try:
+        num_chars = len(json.dumps(written, ensure_ascii=False, separators=(",", ":")))
+    except RecursionError:
+        raise Refusal(400, "the schema is too deep", "schema") from None
+    if num_chars > MAX_SCHEMA_CHARS:
+        raise Refusal(400, f"the schema has more than {MAX_SCHEMA_CHARS} characters", "schema")
+    bounded, faults = examine_written(written, with_grammar=False)  # the engine looks at that
+    if faults:
+        where = ".".join(str(step) for step in ("schema", *faults[0].at))
+        raise Refusal(400, f"{faults[0].message} {faults[0].remedy}", where)
+    return bounded

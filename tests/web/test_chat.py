@@ -13,6 +13,7 @@ import requests
 from edge.conversation import MAX_NEW_TOKENS, Picture, Piece, Turn, TurnResult
 from edge.errors import AnalysisFailed
 from edge.geometry import Box
+from edge.schema_check import bound_schema
 from tests.support.daemon import wait_until
 from tests.support.web_box import WorkingDoor, script
 from tests.web.conftest import PNG, Running, Serve
@@ -65,7 +66,7 @@ def test_fields_reach_the_turn(box: Running) -> None:
     reply = chat(box, query="x", schema=json.dumps(schema), max_tokens=7, region="0,0,0.5,1")
     assert reply.json()["answer"] == {"n": 3}
     turn = box.door.turns[-1]
-    assert (turn.describe, turn.schema, turn.writing.max_tokens) == (True, schema, 7)
+    assert (turn.describe, turn.schema, turn.writing.max_tokens) == (True, bound_schema(schema), 7)
     picture = turn.messages[0].parts[0]
     assert isinstance(picture, Picture)
     assert picture.region == Box(0, 0, 0.5, 1)
@@ -84,17 +85,24 @@ def test_fields_reach_the_turn(box: Running) -> None:
     [
         ({}, 422, "query"),
         ({"query": ""}, 422, "query"),
-        ({"query": "   "}, 400, ""),
+        ({"query": "   "}, 400, "query"),
+        ({"query": "x" * 3000, "kind": "count"}, 400, "query"),
         ({"query": "x", "region": "1,2"}, 400, "region"),
         ({"query": "x", "region": "0,0,nan,1"}, 400, "region"),
         ({"query": "x", "format": "xml"}, 422, "format"),
         ({"query": "x", "max_tokens": "0"}, 422, "max_tokens"),
         ({"query": "x", "schema": "{"}, 400, "schema"),
         ({"query": "x", "schema": "[" * 15_000}, 400, "schema"),
-        ({"query": "x", "choices": "only"}, 400, ""),
-        ({"query": "x", "kind": "choice"}, 400, ""),
-        ({"query": "x", "choices": "a,b", "format": "json"}, 400, ""),
-        ({"query": "x", "session": "../x"}, 400, ""),
+        ({"query": "x", "schema": '["integer"]'}, 400, "schema"),
+        ({"query": "x", "schema": "{}"}, 400, "schema"),
+        ({"query": "x", "schema": '{"n": "intager"}'}, 400, "schema.n"),
+        ({"query": "x", "schema": '{"a": {"type": "array"}}'}, 400, "schema.a.items"),
+        ({"query": "x", "schema": '{"a": ' * 2000 + "1" + "}" * 2000}, 400, "schema"),
+        ({"query": "x", "choices": "only"}, 400, "choices"),
+        ({"query": "x", "choices": "a,A"}, 400, "choices"),
+        ({"query": "x", "kind": "choice"}, 400, "choices"),
+        ({"query": "x", "choices": "a,b", "format": "json"}, 400, "format"),
+        ({"query": "x", "session": "../x"}, 400, "session"),
         ({"query": "x", "session": "gone"}, 404, "session"),
     ],
 )
@@ -150,11 +158,69 @@ def test_several_questions_of_a_session(box: Running) -> None:
 
 
 @pytest.mark.parametrize(
-    "body",
-    [{}, {"query": "a", "queries": ["b"]}, {"queries": [{"query": ""}]}, {"question": "a"}, []],
+    ("body", "status", "where", "what"),
+    [
+        ({}, 422, "query", "`queries`"),
+        ({"query": "a", "queries": ["b"]}, 422, "query", "`queries`"),
+        ({"queries": ["a"], "choices": ["b", "c"]}, 422, "choices", "each of them"),
+        ({"queries": ["a"], "kind": "count"}, 422, "kind", "each of them"),
+        ({"queries": ["a", {"query": ""}]}, 422, "queries.1.query", "at least 1"),
+        ({"queries": ["a", {"kind": "count"}]}, 422, "queries.1.query", "required"),
+        ({"queries": ["a", {"query": "b", "kind": "county"}]}, 422, "queries.1.kind", "'count'"),
+        ({"queries": ["a", 3]}, 422, "queries.1", "object"),
+        ({"queries": ["a", " "]}, 400, "queries.1.query", "empty"),
+        ({"queries": [" "]}, 400, "queries.0.query", "empty"),
+        ({"queries": ["a", {"query": "b", "choices": ["c"]}]}, 400, "queries.1.choices", "not 1"),
+        ({"query": "a", "schema": {"n": "integr"}}, 400, "schema.n", "Did you mean integer?"),
+        ({"query": "a", "schema": {"n": ["x" * 79] * 300}}, 400, "schema", "20000 characters"),
+        ([], 422, "body", "object"),
+    ],
 )
-def test_wrong_questions_of_a_session(box: Running, body: object) -> None:
-    assert box.post("/api/v1/sessions/s/ask", json=body).status_code == 422
+def test_wrong_questions_of_a_session(
+    box: Running, body: object, status: int, where: str, what: str
+) -> None:
+    reply = box.post("/api/v1/sessions/s/ask", json=body)
+    error = reply.json()["error"]
+    assert (reply.status_code, error["where"]) == (status, where), reply.text
+    assert what in error["what"]
+
+
+def test_a_body_that_is_no_json_is_told_with_the_place(box: Running) -> None:
+    headers = {"content-type": "application/json"}
+    reply = box.post("/api/v1/sessions/s/ask", data=b'{"query": x}', headers=headers)
+    assert reply.status_code == 422
+    assert reply.json()["error"] == {
+        "what": "the body is not JSON: Expecting value (character 10)",
+        "where": "body",
+    }
+
+
+@pytest.mark.parametrize("way", ["form", "json"])
+def test_a_schema_may_be_short(box: Running, way: str) -> None:
+    short = {"people": "integer", "queue": ["short", "long"], "note": "text"}
+    reply = (
+        chat(box, query="x", schema=json.dumps(short))
+        if way == "form"
+        else box.post("/api/v1/sessions/s/ask", json={"query": "x", "schema": short})
+    )
+    assert reply.ok, reply.text
+    schema = box.door.turns[-1].schema
+    assert schema is not None
+    parts = schema["properties"]
+    assert (parts["people"]["type"], parts["note"]["type"]) == ("integer", "string")
+    assert parts["queue"]["enum"] == ["short", "long"]
+
+
+def test_replies_name_the_model_and_that_it_is_untrained(box: Running) -> None:
+    model = {"name": "tiny", "precision": "int8", "untrained": True}
+    assert chat(box, query="x").json()["model"] == model
+    _, answer = events_of(chat(box, query="x", stream="true"))[-1]
+    assert answer["model"] == model
+    assert box.post("/api/v1/sessions", files={"image": PNG}).json()["model"] == model
+    asked = box.post("/api/v1/sessions/s/ask", json={"queries": ["a", "b"]}).json()
+    assert asked["model"] == model
+    tested = box.post("/api/v1/rules/person/test", files={"image": PNG}).json()
+    assert tested["model"] == model
 
 
 class Held:

@@ -84,6 +84,17 @@ def test_every_route_has_examples_that_fit_its_schemas(document: dict[str, Any])
     assert not missing
 
 
+def test_forms_and_bodies_say_that_nothing_else_is_known(document: dict[str, Any]) -> None:
+    closed = set()
+    for name, operation in operations(document):
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            schema = content["schema"]
+            shape = schema.get("anyOf", [schema])[0]["$ref"].rpartition("/")[2]
+            if document["components"]["schemas"][shape].get("additionalProperties") is False:
+                closed.add(name)
+    assert closed == {f"{a.method} {a.path}" for a in ROUTES if a.bodies and a.path[:4] == "/api"}
+
+
 def test_no_example_is_left_over(document: dict[str, Any]) -> None:
     examples = json.loads(EXAMPLES.read_text())
     assert examples.keys() <= {name for name, _ in operations(document)}

@@ -15,6 +15,7 @@ from edge.enhancement import Detailed, EnhancedPicture, Enlarged, ShownPicture, 
 from edge.geometry import Box
 from edge.hub.places import DEMO_DIR
 from edge.pictures import encode_jpeg, encode_png, load_picture
+from edge.schema_check import bound_schema
 from edge.templates import Template, Wording
 from edge.vlm.engine import open_engine
 from edge.vlm.settings import EngineSettings
@@ -63,7 +64,7 @@ def test_a_template_brings_its_schema_where_json_is_wanted(wordy: Running) -> No
     assert "从上往下数第几层" in json.dumps(turn.schema, ensure_ascii=False)
     own = {"type": "object", "properties": {"n": {"type": "integer"}}}
     chat(wordy, template="shelf", schema=json.dumps(own))
-    assert wordy.door.turns[-1].schema == own
+    assert wordy.door.turns[-1].schema == bound_schema(own)
     chat(wordy, template="meter", format="json")
     assert wordy.door.turns[-1].schema is None, "the built-in shape"
 

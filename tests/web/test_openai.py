@@ -362,7 +362,7 @@ def test_a_conversation_over_the_own_api(live: Running) -> None:
     assert sum(map(sum, heatmap[0]["cells"])) == pytest.approx(1, abs=0.01)
     wrong = live.post(path, json={"query": "x", "schema": {"type": "array"}}, headers=HEADERS)
     assert wrong.status_code == 400
-    assert "schema" in wrong.json()["error"]["what"]
+    assert wrong.json()["error"]["where"] == "schema.type"
 
 
 def test_a_region_is_what_is_looked_at(live: Running) -> None:

@@ -102,7 +102,7 @@ def test_what_makes_no_sense_is_refused(
 ) -> None:
     before = len(box.door.tuned)
     reply = box.post(
-        "/api/v1/tune", files={n: (None, w) for n, w in fields.items()} or {"x": (None, "y")}
+        "/api/v1/tune", files={n: (None, w) for n, w in fields.items()} or {"camera": (None, "")}
     )
     assert reply.status_code == status, reply.text
     assert where in reply.json()["error"]["where"]
