@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 
 import pytest
 
 from edge.findings import RuleAttributes
 from tests.page.conftest import Visits
-from tests.support.page_box import HOSTILE, record
-from tests.web.conftest import Running
+from tests.support.page_box import HOSTILE, SlowDoor, record
+from tests.web.conftest import Running, Serve
 
 expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
 
@@ -65,6 +66,25 @@ def test_findings_come_as_they_happen(box: Running, visit: Visits) -> None:
     expect(page.locator(".rule .pill").first).to_have_text("off")
     expect(newest).to_contain_text("Somebody came.")
     expect(page.locator(".finding")).to_have_count(9)
+
+
+def test_an_untrained_model_is_told_in_both_views(serve: Serve, visit: Visits) -> None:
+    door = SlowDoor()
+    box = serve(door=door)
+    told = "The model of this box is untrained: its weights are random"
+    page = visit(box)
+    expect(page.locator("#panel-live .untrained")).to_contain_text(told)
+    page.get_by_role("tab", name="Ask").click()
+    expect(page.locator("#panel-ask .untrained")).to_contain_text(told)
+    assert door.present.model is not None
+    door.present = replace(door.present, model=replace(door.present.model, untrained=False))
+    page = visit(box)
+    expect(page.locator(".strip")).to_contain_text("tiny")
+    expect(page.locator("#panel-live .untrained")).to_be_hidden()
+    with page.expect_response("**/api/v1/info"):
+        page.get_by_role("tab", name="Ask").click()
+    expect(page.locator("#panel-ask .composer")).to_be_visible()
+    expect(page.locator("#panel-ask .untrained")).to_be_hidden()
 
 
 def test_a_broken_connection_is_told_and_made_up_for(box: Running, visit: Visits) -> None:

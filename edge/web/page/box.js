@@ -9,7 +9,7 @@ const CAUGHT_UP = 100; // findings asked for after a broken connection
 const HISTORY = 40; // verdicts kept of a rule at a camera
 const ORDER = { new: 0, update: 1, end: 2 };
 
-/** Emits `cameras`, `rules`, `stats`, `finding` (its document), `line` (whether events come). */
+/** Emits `cameras`, `rules`, `stats`, `info`, `finding` (its document), `line` (whether events come). */
 export class Box extends EventTarget {
   cameras = new Map();
   rules = new Map();
@@ -60,6 +60,12 @@ export class Box extends EventTarget {
 
   async loadStats() {
     this.#figures(await get("/api/v1/stats"));
+  }
+
+  /** What the box is, its model too; null while it cannot be told. */
+  async loadInfo() {
+    this.info = await get("/api/v1/info").catch(() => null);
+    this.#emit("info");
   }
 
   /** The verdicts of a rule, oldest first, from the findings that are kept. */
@@ -141,6 +147,7 @@ export class Box extends EventTarget {
 
   /** After a break: what happened meanwhile. */
   async #catchUp() {
+    this.info = null; // the box may have been started anew with another model
     const latest = Math.max(0, ...[...this.findings.values()].map((finding) => finding.ts));
     const since = latest ? latest - 120 : "";
     try {

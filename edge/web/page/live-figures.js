@@ -28,14 +28,11 @@ export function buildFigures(box) {
       costs.replaceChildren(); // the strip says that the box is away
     }
   }
-  async function showModel() {
-    box.info = await get("/api/v1/info").catch(() => null);
-    show();
-  }
   box.addEventListener("stats", () => {
     show();
-    if (box.info?.model === null || box.info === null) showModel();
+    if (!box.info?.model) box.loadInfo();
   });
+  box.addEventListener("info", show);
   more.addEventListener("toggle", showCosts);
   setInterval(showCosts, BUDGET_EVERY_MS);
   document.addEventListener("edge:language", show);

@@ -35,6 +35,7 @@ export const en = {
   "picture.of": "Keyframe of camera {camera}, {time}",
   "picture.now": "Picture of camera {camera}",
 
+  "untrained": "The model of this box is untrained: its weights are random, and its answers mean nothing.",
   "live.down": "The connection to the box is broken. Trying again …",
 
   "figures.title": "The box",

@@ -35,6 +35,7 @@ export const zh = {
   "picture.of": "摄像头 {camera} 的关键帧，{time}",
   "picture.now": "摄像头 {camera} 的画面",
 
+  "untrained": "本设备的模型未经训练：权重是随机的，回答没有意义。",
   "live.down": "与设备的连接已中断，正在重试……",
 
   "figures.title": "设备",
