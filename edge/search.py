@@ -19,9 +19,10 @@ class FindingQuery:
     """Findings that fulfil everything given, the latest first.
 
     `since` is included, `until` is not (s since 1970). Each word of `text`, separated by spaces,
-    must occur in the summary, the objects, the texts read or the details, also within a word, in
-    either case. `after` is the cursor of the page before. Raises QuestionError for a limit out of
-    range and a text that is too long.
+    must occur in what the model wrote about a finding that has ended (summary, objects, texts,
+    spatial relations, texts in the details, answers in text), also within a word, in either case.
+    `after` is the cursor of the page before. Raises QuestionError for a limit out of range and a
+    text that is too long.
     """
 
     camera: str | None = None

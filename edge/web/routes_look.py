@@ -45,14 +45,14 @@ def _moment(written: object, parse: ValidatorFunctionWrapHandler) -> Any:
         return parse(written)
     except ValidationError:
         raise ValueError(
-            "send seconds since 1970, or date and time as 2026-08-01T12:00:00Z"
+            "send RFC 3339 (2026-08-01T12:00:00Z) or Unix seconds (1785585600)"
         ) from None
 
 
 Name = Annotated[str, Query(max_length=64)]
 Moment = Annotated[
     float | datetime | None,
-    Query(description="seconds since 1970, or RFC 3339", union_mode="left_to_right"),
+    Query(description="RFC 3339, or Unix seconds", union_mode="left_to_right"),
     WrapValidator(_moment),
 ]
 
@@ -71,7 +71,9 @@ def build_look_routes(web: Web) -> APIRouter:
             str,
             Query(
                 max_length=MAX_SEARCH_CHARS,
-                description="words that must all occur in summary, objects, texts or details",
+                description="words that must all occur in what the model wrote about a finding "
+                "that has ended: summary, objects, texts, spatial relations, texts in details, "
+                "answers in text; for names of rules there is `rule`",
             ),
         ] = "",
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,

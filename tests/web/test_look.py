@@ -92,6 +92,14 @@ def test_what_is_not_there(kept: Running, path: str, status: int, where: str) ->
     assert (reply.status_code, reply.json()["error"]["where"].split(".")[0]) == (status, where)
 
 
+@pytest.mark.parametrize("name", ["since", "until"])
+def test_both_ways_to_write_a_moment_are_told(kept: Running, name: str) -> None:
+    error = kept.get(f"/api/v1/findings?{name}=yesterday").json()["error"]
+    assert error["where"] == name
+    assert "RFC 3339" in error["what"]
+    assert "Unix seconds" in error["what"]
+
+
 def traversals() -> Iterator[str]:
     steps = [
         "..",
