@@ -6,9 +6,13 @@ is for; this speaks when most of them go unseen. Upkeep asks it each minute.
 
 from __future__ import annotations
 
+from collections import deque
+from dataclasses import dataclass
+
 from edge.findings import KeyframeCounts
 
 LEAST_S = 60.0  # a shorter stretch says little
+WINDOW_S = 600.0
 TOLD_AGAIN_S = 600.0
 LEAST_MISSED = 10
 MOST_MISSED_FRAC = 0.5
@@ -20,12 +24,31 @@ REMEDY = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """The box's counts since its start at one look, and whether the model was up."""
+
+    counts: KeyframeCounts
+    mono_s: float
+    is_up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Slice:
+    """What happened between two looks."""
+
+    lasted_s: float
+    looked: int
+    superseded: int
+    stale: int
+
+
 class OverloadWatch:
-    """Compares what was looked at with what was missed, in stretches of up to ten minutes."""
+    """Compares what was looked at with what was missed, over the last ten minutes."""
 
     def __init__(self) -> None:
-        self._since_mono_s = 0.0
-        self._before: KeyframeCounts | None = None  # None: a stretch begins at the next look
+        self._last: _Look | None = None
+        self._slices: deque[_Slice] = deque()
         self._told_mono_s = float("-inf")
 
     def line(
@@ -33,27 +56,24 @@ class OverloadWatch:
     ) -> str:
         """The warning for the log, at most one in ten minutes; "" where there is none.
 
-        `counts` are the whole box's since its start. While the model is not up nothing is looked
-        at for another reason, which is told elsewhere; that time does not count.
+        `counts` are the whole box's since its start. While the model is not up, from one look to
+        the next, nothing is looked at for another reason, told elsewhere: that time does not count.
+        A model that is too slow is replaced at its deadline, so a single look without one does.
         """
-        if not is_up or self._before is None:
-            self._begin(counts if is_up else None, now_mono_s)
-            return ""
-        lasted_s = now_mono_s - self._since_mono_s
-        if lasted_s < LEAST_S:
-            return ""
-        looked = _looked(counts) - _looked(self._before)
-        superseded = counts.superseded - self._before.superseded
-        stale = counts.stale - self._before.stale
+        before, self._last = self._last, _Look(counts, now_mono_s, is_up)
+        if before is not None and (before.is_up or is_up):
+            self._slices.append(_slice(before, self._last))
+        while sum(one.lasted_s for one in self._slices) > WINDOW_S:
+            self._slices.popleft()
+        lasted_s = sum(one.lasted_s for one in self._slices)
+        looked = sum(one.looked for one in self._slices)
+        superseded = sum(one.superseded for one in self._slices)
+        stale = sum(one.stale for one in self._slices)
         missed = superseded + stale
-        if missed < LEAST_MISSED or missed <= MOST_MISSED_FRAC * (missed + looked):
-            if lasted_s >= TOLD_AGAIN_S:
-                self._begin(counts, now_mono_s)
-            return ""
-        if now_mono_s - self._told_mono_s < TOLD_AGAIN_S:
+        is_much = missed >= LEAST_MISSED and missed > MOST_MISSED_FRAC * (missed + looked)
+        if not is_much or lasted_s < LEAST_S or now_mono_s - self._told_mono_s < TOLD_AGAIN_S:
             return ""
         self._told_mono_s = now_mono_s
-        self._begin(counts, now_mono_s)
         pace = "" if median_ms is None else f" One takes {median_ms / 1000:.1f} s here."
         return (
             f"overload: the model does not keep up with the cameras. In the last "
@@ -61,9 +81,12 @@ class OverloadWatch:
             f"{superseded} gave way to newer ones, {stale} waited for too long.{pace} {REMEDY}"
         )
 
-    def _begin(self, counts: KeyframeCounts | None, now_mono_s: float) -> None:
-        self._before, self._since_mono_s = counts, now_mono_s
 
-
-def _looked(counts: KeyframeCounts) -> int:
-    return counts.analysed + counts.reused
+def _slice(before: _Look, now: _Look) -> _Slice:
+    old, new = before.counts, now.counts
+    return _Slice(
+        now.mono_s - before.mono_s,
+        new.analysed + new.reused - old.analysed - old.reused,
+        new.superseded - old.superseded,
+        new.stale - old.stale,
+    )
