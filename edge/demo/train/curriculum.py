@@ -156,7 +156,7 @@ def build_stages() -> list[Stage]:
         Stage("see-large", 900, seeing(Mixture(0.3, 0.02, 0.0, 0.0, 0.1, low=True))),
         Stage("see-some", 700, seeing(Mixture(0.9, 0.05, 0.0, 0.08, 0.2, low=True))),
         Stage("see-all", 1200, seeing(FULL)),
-        Stage("see-letters", 1500, spelling(FULL, 900)),
+        Stage("see-letters", 2400, spelling(FULL, 1500)),
         Stage("talk-lists", 2400, talking(CROWDED, written=False)),
         Stage("join-lists", 500, joining(FULL, written=False)),
         Stage("join-all", 12000, joining(replace(FULL, overview_frac=0.1), written=True)),

@@ -18,7 +18,7 @@ from edge.demo import palette
 from edge.demo.drawing.letters import FONTS, MARGIN, print_text, shrunk
 from edge.demo.drawing.sensor import expose
 from edge.demo.train.dims import TOKEN_PX
-from edge.demo.train.labels import ALPHABET, MIN_LETTER_PX, NUM_SLOTS, letter_places
+from edge.demo.train.labels import ALPHABET, NUM_SLOTS, letter_places
 from edge.demo.world import Camera, Colour
 from edge.frames import Image
 
@@ -26,7 +26,7 @@ WIDTH_PX, HEIGHT_PX = 256, 192
 COLUMNS, ROWS = WIDTH_PX // TOKEN_PX, HEIGHT_PX // TOKEN_PX
 SLOT_PX = TOKEN_PX // NUM_SLOTS
 BATCH = 16
-MAX_LETTER_PX = 40.0
+LEAST_PX, MAX_LETTER_PX = 11.0, 40.0  # a sign across the yard, a label before the lens
 MAX_LETTERS = 6
 EASY_PX = 24.0  # the height of a capital at level 0
 MAX_JITTER_PX = 12.0  # how far from the middle of its token a character stands at level 1
@@ -140,7 +140,7 @@ def _print_texts(
 def _sizes(level: float) -> tuple[float, float]:
     """The least and the greatest height of a capital."""
     return (
-        EASY_PX + (MIN_LETTER_PX - EASY_PX) * level,
+        EASY_PX + (LEAST_PX - EASY_PX) * level,
         EASY_PX + 3 + (MAX_LETTER_PX - EASY_PX - 3) * level,
     )
 
