@@ -21,6 +21,7 @@ _REFITS = 3
 
 
 NEW_LIGHT = 4.0  # grey levels by which a middle grey moves when the light has changed
+RAMP_STEP = 10.0  # the same within the lag: light is moving, residuals are doubtful
 _NEARLY_BLACK, _NEARLY_WHITE = 12.0, 240.0  # some of what makes up such a pixel may be clipped
 
 

@@ -15,34 +15,27 @@ import cv2
 import numpy as np
 
 from edge.geometry import Box
-from edge.sampler.light import NEW_LIGHT, LightFit, fit_light
+from edge.sampler.comparing import Changes, Comparing
+from edge.sampler.light import NEW_LIGHT, RAMP_STEP, LightFit, fit_light
 from edge.sampler.look import LookArea, Mask
-from edge.sampler.noise import NoiseModel
-from edge.sampler.regions import Change, Region, find_regions, is_only_light
+from edge.sampler.regions import Change, Region, clear_and_faint, find_regions, is_only_light
 from edge.sampler.settings import SamplerSettings
-from edge.sampler.shake import is_spread, measure_shift, shifted
 from edge.sampler.turning import is_turning
-from edge.sampler.unrest import Unrest
 from edge.sampler.view import (
     BLANK_ENERGY,
     CELLS,
     KEPT_EDGES,
-    Field,
     View,
     edge_agreement,
 )
 
 _LAG_S = 0.4  # long enough for a walker 20 px high to leave his outline, short against exposure
-_NOISE_SIGMAS = 4.5  # 7e-6 of normal noise lies above: 0.4 pixels of 57,600
 _BACKGROUND_S = 5.0  # time constant of the background where nothing moves
 _ABSORB_S = 2.0  # ... where it looks different but nothing moves: a lamp, a patch of sun
 _KEEP_S = 30.0  # ... the same during a movement: what was put down is to be told at its end
-_BLURRED = 1.0  # what the working picture leaves of the contrast of a thing 3 % of the width
 _LEARN_EVERY_S = 0.39  # of the background: every second picture at 5 a second
 _REFERENCE_WIDTH_PX = 320  # contour_area is given for this width
-_SHAKEN = 0.02  # of the picture changed: look whether the camera shakes
 _TURNED, _TURNED_CELLS = 2.0, 10  # grey levels on average, in so many cells: does it turn?
-_STEADIED = 0.6  # share of the changed pixels that may remain once a shake is taken out
 _UNFITTED = 0.15  # share of the picture that a change of light leaves changed when it is no gain
 _AT_ONCE = 0.5  # of the share that makes a change light, since the very picture before
 _MAX_GAIN = 2.0  # within the lag: exposure runs to such a change, it does not jump there
@@ -51,14 +44,13 @@ _RESTLESS_SHARE = 0.3  # of a region's box
 _SETTLE_S = 0.6  # exposure control rings after a jump; blind meanwhile
 _MAX_BLIND_S = 3.0  # the slowest exposure control seen took 1.5 s
 _STILL_SETTLING = 1.5  # grey levels from one picture to the next
-_RAMP_STEP = 10.0  # grey levels within the lag: light is moving, residuals are doubtful
 
 
 @dataclass(frozen=True, slots=True)
 class Motion:
     """What moves in one picture."""
 
-    regions: list[Region]  # largest first
+    regions: list[Region]  # clear ones first, then by size
     share: float  # of the looked-at pixels, changed against the recent past
     is_light: bool  # the light jumped; nothing can be said
     change: Change | None = None  # against the recent past; None for the first picture
@@ -72,8 +64,7 @@ class MotionDetector:
     def __init__(self, settings: SamplerSettings, look: LookArea) -> None:
         self._settings = settings
         self._look = look
-        self._noise = NoiseModel()
-        self._unrest = Unrest()
+        self._comparing = Comparing(settings, look)
         self._absorb_s = _ABSORB_S
         self._recent: deque[View] = deque()
         self._background: View | None = None
@@ -82,7 +73,7 @@ class MotionDetector:
     @property
     def restless(self) -> Mask | None:
         """(h, w) uint8, 1 where the scene moves by itself; None if it does so nowhere."""
-        return self._unrest.restless
+        return self._comparing.unrest.restless
 
     def rebaseline(self) -> None:
         """Forget the pictures (not the noise): what comes next is the new normal."""
@@ -97,25 +88,26 @@ class MotionDetector:
 
     def compare(self, view: View, reference: View) -> Change:
         """What differs between two views, light and noise taken out. Learns nothing."""
-        return self._steadied(view, reference, fit_light(view, reference, self._look))
+        return self._compare(view, reference).all
+
+    def _compare(self, view: View, reference: View) -> Changes:
+        return self._comparing.between(view, reference, fit_light(view, reference, self._look))
 
     def differing(self, view: View, reference: View) -> list[Region]:
-        """Regions that differ between two views, largest first."""
-        change = self.compare(view, reference)
-        found = find_regions(
-            change.mask, change.mask, change.mask, change.difference, self.min_area_px(view)
-        )
-        return [r for r in found if not is_only_light(r, view, reference, change)]
+        """Regions that differ between two views, clear ones first, then by size."""
+        changes = self._compare(view, reference)
+        found = _found(changes, changes, self.min_area_px(view))
+        return [r for r in found if not is_only_light(r, view, reference, changes.of(r))]
 
     def changes_since_background(self, view: View) -> list[Region]:
-        """Regions that differ from the last quiet background, largest first."""
+        """Regions that differ from the last quiet background, clear ones first."""
         if self._background is None:
             return []
         return self.differing(view, self._background)
 
     def unlearn(self, box: Box) -> None:
         """What moved here lately was a thing on its way, not the scene itself."""
-        self._unrest.unlearn(box)
+        self._comparing.unrest.unlearn(box)
 
     def step(self, view: View, things: tuple[Box, ...] = (), *, is_moving: bool = False) -> Motion:
         """Motion in the next picture; `things` are known to be on their way.
@@ -130,7 +122,8 @@ class MotionDetector:
         previous = self._recent[-1]
         reference = self._lagged(view.pts_s)
         fit = fit_light(view, reference, self._look)
-        change = self._steadied(view, reference, fit)
+        changes = self._comparing.between(view, reference, fit)
+        change = changes.clear
         if self._is_light_jump(view, reference, change, fit):
             if view.pts_s >= self._blind_until_s:
                 self._jumped_s = view.pts_s
@@ -139,49 +132,50 @@ class MotionDetector:
             self._recent.clear()
             self._recent.append(view)
             self._background = view
-            return Motion([], 0.0, is_light=True, change=change)
+            return Motion([], 0.0, is_light=True, change=changes.all)
         self._recent.append(view)
         if self._is_turning(view, reference, change):
             self._background = view
-            return Motion([], 0.0, is_light=False, change=change, is_turning=True)
+            return Motion([], 0.0, is_light=False, change=changes.all, is_turning=True)
         elapsed_s = view.pts_s - previous.pts_s
-        self._noise.learn(change.difference, elapsed_s)
-        regions, only_lit = self._regions(view, reference, change)
+        self._comparing.noise.learn(change.difference, elapsed_s)
+        regions, only_lit = self._regions(view, reference, changes)
         if fit.step < NEW_LIGHT:  # what remains of a change of light is not the scene's own
-            self._unrest.learn(change, elapsed_s, things)
-        share = cv2.countNonZero(change.mask) / self._look.num_px(view.shape)
+            is_still = changes.all.is_still
+            self._comparing.unrest.learn(change, elapsed_s, things, is_still=is_still)
+        share = cv2.countNonZero(changes.all.mask) / self._look.num_px(view.shape)
         share = share if regions else 0.0
-        return Motion(regions, share, is_light=False, change=change, only_lit=only_lit)
+        return Motion(regions, share, is_light=False, change=changes.all, only_lit=only_lit)
 
     def _regions(
-        self, view: View, reference: View, change: Change
+        self, view: View, reference: View, changes: Changes
     ) -> tuple[list[Region], tuple[Region, ...]]:
         """Where something moves, and where only the light does."""
         background = self._background if self._background is not None else reference
         min_area_px = self.min_area_px(view)
-        has_moved = cv2.countNonZero(change.mask) * 2 >= min_area_px
+        has_moved = cv2.countNonZero(changes.all.mask) * 2 >= min_area_px
         is_due = view.pts_s - background.pts_s >= _LEARN_EVERY_S
         if not (has_moved or is_due):
             return [], ()
         fit = fit_light(view, background, self._look)
-        since = self._steadied(view, background, fit)
+        since = self._comparing.between(view, background, fit)
         regions: list[Region] = []
         only_lit: tuple[Region, ...] = ()
         if has_moved:
-            strength = np.where(since.mask, since.difference, change.difference)
-            both = change.mask | since.mask
-            found = find_regions(both, change.mask, since.mask, strength, min_area_px)
+            found = _found(changes, since, min_area_px)
             regions = [
                 region
                 for region in found
-                if not is_only_light(region, view, reference, change)
-                or not is_only_light(region, view, background, since)
+                if not is_only_light(region, view, reference, changes.of(region))
+                or not is_only_light(region, view, background, since.of(region))
             ]
             only_lit = tuple(region for region in found if region not in regions)
-            is_doubtful = change.light_step > _RAMP_STEP or not self._unrest.is_warm
+            is_doubtful = changes.clear.light_step > RAMP_STEP or not self._comparing.unrest.is_warm
             regions = self._with_unrest(regions, view.shape, is_doubtful=is_doubtful)
         if is_due:
-            self._learn_background(view, background, since, fit, _moving(change, regions))
+            self._learn_background(
+                view, background, since.clear, fit, _moving(changes.clear, regions)
+            )
         return regions, only_lit
 
     def _learn_background(
@@ -207,50 +201,17 @@ class MotionDetector:
         """The regions, marked where the scene moves by itself; `is_doubtful`, all of them."""
         if is_doubtful:
             return [replace(region, is_restless=True) for region in regions]
-        restless = self._unrest.restless
-        if restless is None:
-            return regions
+        unrest = self._comparing.unrest
         marked = []
         for region in regions:
+            restless = unrest.faintly_restless if region.is_faint else unrest.restless
+            if restless is None:
+                marked.append(region)
+                continue
             x1, y1, x2, y2 = region.box.to_px(shape[1], shape[0])
             share = float(restless[y1:y2, x1:x2].mean())
             marked.append(replace(region, is_restless=share >= _RESTLESS_SHARE))
         return marked
-
-    def _steadied(self, view: View, reference: View, fit: LightFit) -> Change:
-        """The change since the reference, without what a shaken camera makes of it."""
-        change = self._changed(view, reference.soft, fit)
-        num_changed = cv2.countNonZero(change.mask)
-        if num_changed < _SHAKEN * change.mask.size or not is_spread(change.mask):
-            return change
-        shift = measure_shift(view, reference, fit.gain, fit.offset)
-        if shift == (0.0, 0.0):
-            return change
-        steady = self._changed(view, shifted(reference, shift), fit)
-        return steady if cv2.countNonZero(steady.mask) < _STEADIED * num_changed else change
-
-    def _changed(self, view: View, reference: Field, fit: LightFit) -> Change:
-        signed = fit.removed_from(view.soft, reference)
-        difference = np.abs(signed)
-        factor = self._settings.strictness
-        sigmas = np.float32(_NOISE_SIGMAS * min(max(factor, 0.8), 2.0))
-        floor = _BLURRED * self._settings.threshold * factor * view.contrast
-        if fit.step > _RAMP_STEP:
-            floor *= min(2.0, fit.step / _RAMP_STEP)
-        if float(difference.max()) <= floor:  # nothing can count: most pictures of most cameras
-            limit = np.full(view.shape, max(floor, sigmas * self._noise.typical_sigma), np.float32)
-            mask = np.zeros(view.shape, np.uint8)
-            return Change(difference, signed, limit, mask, fit.gain, fit.step, is_still=True)
-        limit = self._noise.sigma(difference)
-        limit *= sigmas
-        np.maximum(limit, np.float32(floor), out=limit)
-        mask = (difference > limit).view(np.uint8)
-        restless = self._unrest.restless
-        if restless is not None:
-            mask = np.where(restless, self._unrest.exceeds(signed, limit), mask)
-        if self._look.has_masks:
-            mask &= self._look.mask(view.shape)
-        return Change(difference, signed, limit, mask, fit.gain, fit.step, is_still=False)
 
     def _is_light_jump(self, view: View, reference: View, change: Change, fit: LightFit) -> bool:
         """Whether so much changed at once that it can only be light."""
@@ -278,7 +239,7 @@ class MotionDetector:
         if change.is_still:
             return False
         cells = cv2.resize(change.difference, CELLS, interpolation=cv2.INTER_AREA)
-        moved = cells > _TURNED + 2 * self._noise.typical_sigma
+        moved = cells > _TURNED + 2 * self._comparing.noise.typical_sigma
         num_moved = int(np.count_nonzero(moved))
         return num_moved >= _TURNED_CELLS and is_turning(reference, view)
 
@@ -306,6 +267,21 @@ class MotionDetector:
         """The smallest region that counts, in pixels of this picture."""
         scale = (view.shape[1] / _REFERENCE_WIDTH_PX) ** 2
         return max(4, round(self._settings.contour_area * self._settings.strictness * scale))
+
+
+def _found(changes: Changes, since: Changes, min_area_px: int) -> list[Region]:
+    """Regions that have changed of late, or since another time: clear ones, then fainter ones."""
+    clear = _found_in(changes.clear, since.clear, min_area_px)
+    num_changed = cv2.countNonZero(changes.all.mask | since.all.mask)
+    if num_changed - sum(region.area_px for region in clear) < min_area_px:
+        return clear
+    return clear_and_faint(clear, _found_in(changes.all, since.all, min_area_px))
+
+
+def _found_in(change: Change, since: Change, min_area_px: int) -> list[Region]:
+    strength = np.where(since.mask, since.difference, change.difference)
+    both = change.mask | since.mask
+    return find_regions(both, change.mask, since.mask, strength, min_area_px)
 
 
 def _moving(change: Change, regions: list[Region]) -> Mask | None:

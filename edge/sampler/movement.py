@@ -56,6 +56,8 @@ class Track:
     num_alike: int = 0  # sightings that resembled the one before
     is_confirmed: bool = False
     is_restless: bool = False  # where the scene moves by itself
+    is_faint: bool = False  # never yet seen clearly
+    has_cleared: bool = False  # in this very picture it was seen clearly for the first time
     touches_border: bool = False
     told: Box | None = None  # where the last peak showed it, ...
     is_told_cut: bool = False  # ... cut by the border
@@ -75,6 +77,8 @@ class Track:
         self.area_px, self.last_s = region.area_px, now_s
         self.is_restless, self.touches_border = region.is_restless, region.touches_border
         self.num_hits += 1
+        self.has_cleared = self.is_faint and not region.is_faint
+        self.is_faint = self.is_faint and region.is_faint
         self.has_set_off = False
         if region.box.iou(self.place) < _LEFT_PLACE:
             self.has_set_off = now_s - self.place_since_s >= _STOOD_S
@@ -130,7 +134,8 @@ class Movement:
 
     Call `step` once per picture; then `newcomers` are the tracks confirmed by this very picture
     and those that set off in it after standing still; `has_started` and `has_ended` hold for this
-    picture alone.
+    picture alone. Faint things may start a movement and join one, but do not keep up one that has
+    shown anything clear, nor make clear things doubtful: without them all would be the same.
     """
 
     tracks: list[Track] = field(default_factory=list)
@@ -142,8 +147,10 @@ class Movement:
     has_ended: bool = False
     started_s: float = 0.0
     last_hit_s: float = 0.0
+    _is_clear: bool = False  # something clear has moved
     _previous_s: float = 0.0
-    _clutter: float = 0.0  # of late, sightings in a picture that came to nothing
+    _clutter: float = 0.0  # of late, clear sightings in a picture that came to nothing
+    _faint_clutter: float = 0.0  # the same, faint ones included
 
     @property
     def things(self) -> tuple[Box, ...]:
@@ -166,44 +173,56 @@ class Movement:
         confirmed = {id(track) for track in self.tracks if track.is_confirmed}
         travelled = {id(track) for track in self.tracks if track.has_travelled}
         matched = self._match(regions, now_s, min(_MAX_NEAR, _NEAR_PER_S * gap_s))
-        num_doubtful = sum(not track.is_confirmed for track in matched)
+        doubtful = [r for r, t in zip(regions, matched, strict=True) if not t.is_confirmed]
         share = 1 - math.exp(-min(gap_s, 1.0) / _CLUTTER_S)
-        self._clutter += share * (min(num_doubtful, _MAX_CLUTTER) - self._clutter)
+        num_clear = sum(not region.is_faint for region in doubtful)
+        self._clutter += share * (min(num_clear, _MAX_CLUTTER) - self._clutter)
+        self._faint_clutter += share * (min(len(doubtful), _MAX_CLUTTER) - self._faint_clutter)
         self.newcomers = [
             track
             for track in matched
             if track.is_confirmed
-            and (track.has_set_off or (track.is_newcomer and id(track) not in confirmed))
+            and (
+                track.has_set_off
+                or (track.is_newcomer and (id(track) not in confirmed or track.has_cleared))
+            )
         ]
         self.travellers = [t for t in matched if t.has_travelled and id(t) not in travelled]
         self.has_started = self.has_ended = False
-        if any(track.is_confirmed for track in matched):
+        sure = [(r, t) for r, t in zip(regions, matched, strict=True) if t.is_confirmed]
+        is_clear = any(not region.is_faint for region, _ in sure)
+        if is_clear or (sure and not self._is_clear):
             self.last_hit_s = now_s
+            self._is_clear = is_clear or self._is_clear
             if not self.is_moving:
                 self.is_moving = self.has_started = True
-                self.started_s = min(track.first_s for track in matched if track.is_confirmed)
+                self.started_s = min(track.first_s for _, track in sure)
         elif self.is_moving and now_s - self.last_hit_s >= max(_REST_S, 1.5 * gap_s) - 1e-3:
-            self.is_moving, self.has_ended = False, True
+            self.is_moving, self.has_ended, self._is_clear = False, True, False
             self.tracks = []
         return matched
 
-    @property
-    def _trust(self) -> Trust:
-        if self._clutter < _TIDY:
+    def _trust(self, region: Region) -> Trust:
+        clutter = self._faint_clutter if region.is_faint else self._clutter
+        if clutter < _TIDY:
             return "full"
-        return "some" if self._clutter < _CLUTTERED else "none"
+        return "some" if clutter < _CLUTTERED else "none"
 
     def _match(self, regions: list[Region], now_s: float, near_frac: float) -> list[Track]:
         free = list(self.tracks)
         matched = []
-        for region in regions:  # largest first: the large ones choose
+        for region in regions:  # clear ones first, then large ones: these choose
             near = region.box.expanded(near_frac)
             best = min(free, key=lambda track: _distance(track.box, region.box), default=None)
             if best is not None and near.intersection(best.box):
                 free.remove(best)
-                best.hit(region, now_s, near_frac, self._trust)
+                best.hit(region, now_s, near_frac, self._trust(region))
             else:
-                is_newcomer = not any(near.intersection(t.box) for t in self.tracks)
+                is_newcomer = not any(
+                    near.intersection(track.box)
+                    for track in self.tracks
+                    if region.is_faint or not track.is_faint
+                )
                 best = Track(
                     box=region.box,
                     area_px=region.area_px,
@@ -213,13 +232,14 @@ class Movement:
                     is_newcomer=is_newcomer,
                     place=region.box,
                     first_box=region.box,
+                    is_faint=region.is_faint,
                     touches_border=region.touches_border,
                     stepped=region.box,
                     stepped_s=now_s,
                     path=region.box,
                     place_since_s=now_s,
                 )
-                best.is_confirmed = best.has_lasted(region, 0.0, self._trust)
+                best.is_confirmed = best.has_lasted(region, 0.0, self._trust(region))
                 self.tracks.append(best)
             matched.append(best)
         return matched

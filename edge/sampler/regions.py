@@ -5,7 +5,7 @@ Pure geometry on masks, and the test whether a region is a thing or only light. 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -36,6 +36,7 @@ class Region:
     touches_border: bool
     is_vacated: bool  # something has just left it: it moves, but there is nothing to see
     is_restless: bool = False  # where the scene moves by itself, or is not yet known
+    is_faint: bool = False  # counts only because the sensitivity is above the middle
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,20 @@ def find_regions(
         area = cv2.countNonZero(shown)
         regions.append(_region(box, (left, top), changed.shape, area, moved_px, is_vacated))
     return sorted(regions, key=lambda region: -region.area_px)[:_MAX_REGIONS]
+
+
+def clear_and_faint(clear: list[Region], fainter: list[Region]) -> list[Region]:
+    """The clear regions, and then the fainter ones that lie apart from all of these.
+
+    What is faint around a clear thing (its shadow, its reflection on wet ground) would make two
+    things that pass each other one.
+    """
+    apart = [
+        replace(region, is_faint=True)
+        for region in fainter
+        if not any(region.box.intersection(one.box) for one in clear)
+    ]
+    return clear + apart
 
 
 def _tight_box(inside: Mask, strength: Field) -> tuple[int, int, int, int]:

@@ -33,7 +33,9 @@ _MARGIN = 2.0  # above the usual, in restless cells
 class Unrest:
     """Usual strength of the changes in each cell, in units of the limit they are held against."""
 
-    def __init__(self) -> None:
+    def __init__(self, strictness: float = 1.0) -> None:
+        """`strictness` below 1 is the share of the limit from which on faint changes count."""
+        self._faintness = min(1.0, strictness)
         self._shape = (0, 0)
         self._begin((0, 0))
 
@@ -43,6 +45,7 @@ class Unrest:
         self._fine: Field = np.zeros(size, np.float32)  # root mean square of single pixels
         self._mean: Field = np.zeros(size, np.float32)  # of local means
         self._restless: NDArray[np.uint8] | None = None
+        self._faintly_restless: NDArray[np.uint8] | None = None
         self._usual: Field | None = None  # of local means, at full size; while anything is restless
         self._seen_s = self._unlearned_s = 0.0
 
@@ -56,14 +59,24 @@ class Unrest:
         """(h, w) uint8, 1 where it moves by itself; None if it does so nowhere."""
         return self._restless
 
+    @property
+    def faintly_restless(self) -> NDArray[np.uint8] | None:
+        """The same for faint changes, which less unrest makes useless."""
+        return self._faintly_restless
+
     def exceeds(self, signed: Field, limit: Field) -> NDArray[np.uint8]:
         """(h, w) uint8: 1 where the local mean changed by more than it usually does."""
         mean = np.abs(cv2.blur(signed, (_MEAN_PX, _MEAN_PX)))
         usual = limit if self._usual is None else limit * self._usual
         return np.asarray(mean > usual, np.uint8)
 
-    def learn(self, change: Change, elapsed_s: float, things: tuple[Box, ...]) -> None:
-        """Take in the changes of one more picture; nothing is learned where things are."""
+    def learn(
+        self, change: Change, elapsed_s: float, things: tuple[Box, ...], *, is_still: bool
+    ) -> None:
+        """Take in the changes of one more picture; nothing is learned where things are.
+
+        `is_still` tells that nothing counts, faint changes included.
+        """
         if self._shape != change.mask.shape:
             self._begin((change.mask.shape[0], change.mask.shape[1]))
         self._seen_s += elapsed_s
@@ -74,7 +87,7 @@ class Unrest:
         fall = math.exp(-elapsed_s / _FALL_S)
         self._fine *= np.float32(fall)
         self._mean *= np.float32(fall)
-        if not change.is_still:
+        if not is_still:
             rise = 1 - math.exp(-elapsed_s / (_RISE_S if self.is_warm else _RISE_WARM_S))
             self._rise(change, rise, things)
         self._spread()
@@ -99,14 +112,19 @@ class Unrest:
 
     def _spread(self) -> None:
         """What is known, over the cells' neighbours and at full size."""
-        self._restless = self._usual = None
-        if float(self._fine.max()) <= _RESTLESS:
+        self._restless = self._usual = self._faintly_restless = None
+        strongest = float(self._fine.max())
+        if strongest <= _RESTLESS * self._faintness:
             return
         around = np.ones((3, 3), np.uint8)
+        usual = cv2.dilate(self._fine, around)
         size = self._shape[1], self._shape[0]
-        cells = (cv2.dilate(self._fine, around) > _RESTLESS).astype(np.uint8)
-        full = cv2.resize(cells, size, interpolation=cv2.INTER_NEAREST)
-        self._restless = np.asarray(full, np.uint8)
+        self._faintly_restless = _at_full_size(usual > _RESTLESS * self._faintness, size)
+        if strongest <= _RESTLESS:
+            return
+        self._restless = self._faintly_restless
+        if self._faintness < 1:
+            self._restless = _at_full_size(usual > _RESTLESS, size)
         means = cv2.resize(cv2.dilate(self._mean, around), size, interpolation=cv2.INTER_LINEAR)
         self._usual = np.maximum(1, np.float32(_MARGIN) * means)
 
@@ -115,6 +133,11 @@ class Unrest:
         x1, y1, x2, y2 = box.expanded(0.02).to_px(self._fine.shape[1], self._fine.shape[0])
         self._fine[y1:y2, x1:x2] *= np.float32(0.3)
         self._mean[y1:y2, x1:x2] *= np.float32(0.3)
+
+
+def _at_full_size(cells: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.uint8]:
+    full = cv2.resize(cells.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    return np.asarray(full, np.uint8)
 
 
 def _follow(level: Field, seen: Field, learning: Field) -> None:
