@@ -17,10 +17,10 @@ class SamplerSettings:
 
     `sensitivity` 0..1 scales every threshold of the motion part at once: 0 doubles them, 0.5
     leaves them, 1 halves them. What counts above 0.5 alone may add things, and takes no part in
-    what is decided of the whole picture. `threshold` (1..255) is the smallest change of luma that may count
-    for a pixel; noise raises it where it must. `contour_area` is the smallest moving region, in
-    pixels of a picture 320 px wide: 40 lets an object count whose box is about 3 % of the width
-    (10 px square, of which some two thirds differ enough from what is behind it).
+    what is decided of the whole picture. `threshold` (1..255) is the smallest change of luma that
+    may count for a pixel; noise raises it where it must. `contour_area` is the smallest moving
+    region, in pixels of a picture 320 px wide: 40 lets an object count whose box is about 3 % of
+    the width (10 px square, of which some two thirds differ enough from what is behind it).
     `lightning_threshold` (0.3..1) is the share of the frame that changes at once when it is light
     and not motion. `scene_threshold` (0..1) is how unlike two pictures in a row must be for a
     scene cut. `max_window_s` bounds how long the best moment of a movement is waited for.
