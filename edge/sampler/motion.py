@@ -37,6 +37,7 @@ _LEARN_EVERY_S = 0.39  # of the background: every second picture at 5 a second
 _REFERENCE_WIDTH_PX = 320  # contour_area is given for this width
 _TURNED, _TURNED_CELLS = 2.0, 10  # grey levels on average, in so many cells: does it turn?
 _UNFITTED = 0.15  # share of the picture that a change of light leaves changed when it is no gain
+_NEAR = 0.05  # of the frame: how far a thing comes from one picture to the next
 _AT_ONCE = 0.5  # of the share that makes a change light, since the very picture before
 _MAX_GAIN = 2.0  # within the lag: exposure runs to such a change, it does not jump there
 _RESTLESS_SHARE = 0.3  # of a region's box
@@ -109,9 +110,17 @@ class MotionDetector:
         """What moved here lately was a thing on its way, not the scene itself."""
         self._comparing.unrest.unlearn(box)
 
-    def step(self, view: View, things: tuple[Box, ...] = (), *, is_moving: bool = False) -> Motion:
+    def step(
+        self,
+        view: View,
+        things: tuple[Box, ...] = (),
+        travelled: tuple[Box, ...] = (),
+        *,
+        is_moving: bool = False,
+    ) -> Motion:
         """Motion in the next picture; `things` are known to be on their way.
 
+        `travelled` are boxes of all that has come a way: what changes there is no lamp's doing.
         `is_moving` tells that a movement is going on, whose traces are to be kept apart.
         """
         self._absorb_s = _KEEP_S if is_moving else _ABSORB_S
@@ -124,7 +133,7 @@ class MotionDetector:
         fit = fit_light(view, reference, self._look)
         changes = self._comparing.between(view, reference, fit)
         change = changes.clear
-        if self._is_light_jump(view, reference, change, fit):
+        if self._is_light_jump(view, reference, change, fit, travelled):
             if view.pts_s >= self._blind_until_s:
                 self._jumped_s = view.pts_s
             self._blind_until_s = view.pts_s + _SETTLE_S
@@ -213,7 +222,9 @@ class MotionDetector:
             marked.append(replace(region, is_restless=share >= _RESTLESS_SHARE))
         return marked
 
-    def _is_light_jump(self, view: View, reference: View, change: Change, fit: LightFit) -> bool:
+    def _is_light_jump(
+        self, view: View, reference: View, change: Change, fit: LightFit, travelled: tuple[Box, ...]
+    ) -> bool:
         """Whether so much changed at once that it can only be light."""
         least = self._settings.lightning_threshold
         if self._lit_anew(view, reference) < least:
@@ -222,7 +233,7 @@ class MotionDetector:
             return True
         if not 1 / _MAX_GAIN < fit.gain < _MAX_GAIN:
             return True
-        if cv2.countNonZero(change.mask) < _UNFITTED * change.mask.size:
+        if _num_changed_beside(travelled, change.mask) < _UNFITTED * change.mask.size:
             return False  # gain and offset account for it, and what is left can be looked at
         if self._lit_anew(view, self._recent[-1]) < _AT_ONCE * least:
             return False  # exposure runs, as it does when something large and bright comes
@@ -267,6 +278,15 @@ class MotionDetector:
         """The smallest region that counts, in pixels of this picture."""
         scale = (view.shape[1] / _REFERENCE_WIDTH_PX) ** 2
         return max(4, round(self._settings.contour_area * self._settings.strictness * scale))
+
+
+def _num_changed_beside(things: tuple[Box, ...], changed: Mask) -> int:
+    """Pixels that have changed where none of the things is, nor can have come meanwhile."""
+    beside = changed.copy()
+    for box in things:
+        x1, y1, x2, y2 = box.expanded(_NEAR).to_px(changed.shape[1], changed.shape[0])
+        beside[y1:y2, x1:x2] = 0
+    return cv2.countNonZero(beside)
 
 
 def _found(changes: Changes, since: Changes, min_area_px: int) -> list[Region]:

@@ -153,6 +153,11 @@ class Movement:
     _faint_clutter: float = 0.0  # the same, faint ones included
 
     @property
+    def travelled(self) -> tuple[Box, ...]:
+        """Where things were last that have come a way, stirring or in doubtful light as well."""
+        return tuple(t.box for t in self.tracks if t.is_confirmed and t.has_travelled)
+
+    @property
     def things(self) -> tuple[Box, ...]:
         """Where things are that are on their way, or have come and only stir."""
         return tuple(

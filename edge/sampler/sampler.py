@@ -136,7 +136,10 @@ class Sampler:
                 return chosen + self._change_scene(cut, view)
         if self._settings.motion:
             motion = self._motion.step(
-                view, self._pursuit.movement.things, is_moving=self.is_moving
+                view,
+                self._pursuit.movement.things,
+                self._pursuit.movement.travelled,
+                is_moving=self.is_moving,
             )
             chosen += self._follow(frame, view, motion)
             self._tell_step(view, motion)
