@@ -149,7 +149,7 @@ def test_interrupt_stops_the_step_and_the_next_run_goes_on(checkpoint, calls, tm
     while "compress" not in calls.read_text():
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 130
+    assert process.wait(100) == 130
     process.stderr.close()
     assert not (tmp_path / "m").exists()
     said: list[str] = []

@@ -85,17 +85,24 @@ def test_memory_is_flat(tmp_path: Path) -> None:
         for number in range(WARM_UP):
             ask(number, enhance=True)
         rounds()
-        before = used()
-        rounds()
-        for number in range(PICTURES):
-            ask(1000 + number)
-        after = used()
-        growth = {name: after[name] - before[name] for name in before}
-        print(  # noqa: T201 - shown with -s, for a figure
-            {
-                name: f"{bytes_ / 1e6:+.1f} of {after[name] / 1e6:.0f} MB"
-                for name, bytes_ in growth.items()
-            }
-        )
+
+        def grown() -> dict[str, int]:
+            before = used()
+            rounds()
+            for number in range(PICTURES):
+                ask(1000 + number)
+            after = used()
+            growth = {name: after[name] - before[name] for name in before}
+            print(  # noqa: T201 - shown with -s, for a figure
+                {
+                    name: f"{bytes_ / 1e6:+.1f} of {after[name] / 1e6:.0f} MB"
+                    for name, bytes_ in growth.items()
+                }
+            )
+            return growth
+
+        growth = grown()
+        if max(growth.values()) > MOST_GROWTH_BYTES:
+            growth = grown()  # on a busy machine heaps find their size late; a leak grows again
         assert max(growth.values()) <= MOST_GROWTH_BYTES, growth
         assert daemon.stop() == 0

@@ -26,7 +26,8 @@ export class Box extends EventTarget {
     const on = (kind, heard) => feed.addEventListener(kind, (event) => heard(event.detail));
     on("open", (again) => {
       this.#emit("line", true);
-      if (again) this.#catchUp();
+      if (again) this.info = null; // the box may have been started anew with another model
+      this.#catchUp(); // also at first: something may have happened since all was loaded
     });
     on("down", () => {
       this.#emit("line", false);
@@ -145,9 +146,8 @@ export class Box extends EventTarget {
     this.#emit("cameras");
   }
 
-  /** After a break: what happened meanwhile. */
+  /** What happened before events came, or came again. */
   async #catchUp() {
-    this.info = null; // the box may have been started anew with another model
     const latest = Math.max(0, ...[...this.findings.values()].map((finding) => finding.ts));
     const since = latest ? latest - 120 : "";
     try {
