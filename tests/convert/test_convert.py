@@ -143,14 +143,17 @@ def test_interrupt_stops_the_step_and_the_next_run_goes_on(checkpoint, calls, tm
         cwd=Path(__file__).parents[2],
     )
     assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith("[2/6]"):
-            break
-    while "compress" not in calls.read_text():
-        assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    assert process.wait(100) == 130
-    process.stderr.close()
+    with process:
+        try:
+            for line in process.stderr:
+                if line.startswith("[2/6]"):
+                    break
+            while "compress" not in calls.read_text():
+                assert process.poll() is None
+            process.send_signal(signal.SIGINT)
+            assert process.wait(100) == 130
+        finally:
+            process.kill()
     assert not (tmp_path / "m").exists()
     said: list[str] = []
     run(checkpoint, tmp_path / "m", said)
@@ -368,4 +371,6 @@ def test_the_real_steps_make_a_model_that_passes_its_self_test(tmp_path, capsys)
 
 
 if __name__ == "__main__":
+    # A shell's background job ignores Ctrl-C, and hands that on.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     run_and_be_interrupted(sys.argv[1:])
