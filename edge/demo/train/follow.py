@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from edge.config.load import load_config
 from edge.demo.account import spans
@@ -112,11 +113,12 @@ def follow_story(model: str, url: str, story: Story, seconds: float) -> dict[str
     ConfigError, ModelError.
     """
     config = load_config(RULES).config
-    config = config.model_copy(update={"vlm": config.vlm.model_copy(update={"model": model})})
-    judge = Judge(config, CAMERA)
-    judge.begin()
     outcome = Outcome(Path(url), configured_plan(config, CAMERA, Path(url), length_s=seconds))
-    run_clip(outcome, judge=judge, keep=Keep(), listener=Silent())
+    with TemporaryDirectory() as cache:  # the rules' own would be beside them, in the package
+        vlm = config.vlm.model_copy(update={"model": model, "cache": Path(cache)})
+        judge = Judge(config.model_copy(update={"vlm": vlm}), CAMERA)
+        judge.begin()
+        run_clip(outcome, judge=judge, keep=Keep(), listener=Silent())
     return {
         rule: follow(
             [change for change in outcome.changes if change.rule == rule],
