@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
@@ -22,6 +23,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from tests.support.ports import free_port
+
+_NUMBERS = itertools.count(1)
 
 
 def mosquitto_path() -> str:
@@ -225,7 +228,8 @@ class Subscriber:
         self._changed = threading.Condition()
         self._messages: list[Message] = []
         self._subscribed = False
-        client_id = client_id or f"subscriber-{os.getpid()}-{id(self)}"
+        # Of its own for ever: an id() comes again, and would wake the session of one that is gone.
+        client_id = client_id or f"subscriber-{os.getpid()}-{next(_NUMBERS)}"
         self.client = paho.Client(
             CallbackAPIVersion.VERSION2, client_id, protocol=MQTTProtocolVersion.MQTTv5
         )
