@@ -30,6 +30,7 @@ COMMANDS = (
     "model",
     "eval",
     "bench",
+    "energy",
     "schema",
 )
 EX_CONFIG = 78
