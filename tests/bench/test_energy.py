@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -67,11 +68,13 @@ def test_what_idling_takes_is_no_work(tmp_path: Path) -> None:
     rapl = find_rapl(tmp_path)
     assert not isinstance(rapl, str)
 
-    def sleep(_: float) -> None:
-        (zone / "energy_uj").write_text("40000000")
+    def sleep(for_s: float) -> None:  # 0.1 J each time
+        file = zone / "energy_uj"
+        file.write_text(str(int(file.read_text()) + 100_000))
+        time.sleep(for_s)
 
-    rapl.settle(0.01, sleep)
-    assert rapl.idle_w == 0.0  # the counter rose before the reading began
+    rapl.settle(0.05, sleep)
+    assert 0 < rapl.idle_w <= 2.0  # 0.1 J in at least 0.05 s: what came before does not count
     rapl.idle_w = 4.0
     assert rapl.joules(10.0, 3.0, 55.0) == pytest.approx(15.0)
     assert rapl.joules(10.0, 3.0, 39.0) == 0.0
@@ -134,6 +137,10 @@ def test_accounts_are_put_together_from_their_parts() -> None:
     assert always.total_w == pytest.approx(5 + 0.1 + 6)
     assert timer.busy_frac == pytest.approx(4.0)
     assert timer.total_w == pytest.approx(always.total_w)  # a box cannot do more than always
+    assert (always.shown_frac, timer.shown_frac) == (
+        1.0,
+        0.25,
+    )  # what it cannot answer is not shown
     assert sampler.total_w == pytest.approx(5 + 0.3 + 0.24)
     assert sampler.joules_per_answer == pytest.approx(554 / 4)
     assert sampler.joules_per_event == pytest.approx(554 / 2)

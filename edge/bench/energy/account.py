@@ -65,7 +65,7 @@ def settle(
                 answering_w=answering_w,
                 busy_frac=wanted_frac,
                 answers_per_hour=3600 * num_calls / length_s,
-                shown_frac=way.shown / num_events if num_events else None,
+                shown_frac=shown / num_events if num_events else None,
                 joules_per_answer=total / num_calls if num_calls else None,
                 joules_per_event=total / shown if shown else None,
                 joules_per_event_above_idle=above / shown if shown else None,

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -104,12 +104,12 @@ def go_through(
 
 def all_ways(clips: Sequence[Seen], answer_s: float) -> tuple[Way, ...]:
     """The four ways at the sampler's recall, with a model that takes `answer_s` for an answer."""
-    sampler = _by_times("sampler", "as configured", [c.keyframes_s for c in clips], clips)
-    sampler = _with_look(sampler, [c.sampled for c in clips])
+    taken = [clip.keyframes_s for clip in clips]
+    sampler = _by_times("sampler", "as configured", taken, clips, [c.sampled for c in clips])
     timers = [_by_timer(every_s, clips) for every_s in TIMERS_S if every_s > answer_s]
     gates = [_by_gate(share, clips) for share in SHARES]
-    always = _by_timer(answer_s, clips)
-    always = Way("always", f"every {answer_s:.2f} s", always.num_calls, always.shown, always.look)
+    setting = f"every {answer_s:.2f} s"
+    always = replace(_by_timer(answer_s, clips), name="always", setting=setting)
     return (
         always,
         _cheapest([*timers, always], sampler.shown),
@@ -138,10 +138,9 @@ def _by_timer(every_s: float, clips: Sequence[Seen]) -> Way:
 
 
 def _by_gate(share: float, clips: Sequence[Seen]) -> Way:
-    way = _by_times(
-        "naive", f"{100 * share:g} % changed", [_gated(c.changes, share) for c in clips], clips
-    )
-    return _with_look(way, [clip.gated for clip in clips])
+    taken = [_gated(clip.changes, share) for clip in clips]
+    looks = [clip.gated for clip in clips]
+    return _by_times("naive", f"{100 * share:g} % changed", taken, clips, looks)
 
 
 def _gated(changes: Sequence[tuple[float, float]], share: float) -> list[float]:
@@ -153,18 +152,18 @@ def _gated(changes: Sequence[tuple[float, float]], share: float) -> list[float]:
 
 
 def _by_times(
-    name: Name, setting: str, taken: Sequence[Sequence[float]], clips: Sequence[Seen]
+    name: Name,
+    setting: str,
+    taken: Sequence[Sequence[float]],
+    clips: Sequence[Seen],
+    looks: Sequence[Spent],
 ) -> Way:
     shown = sum(
         any(low <= t <= high for t in times)
         for times, clip in zip(taken, clips, strict=True)
         for low, high in (event.window for event in clip.events)
     )
-    return Way(name, setting, float(sum(map(len, taken))), float(shown), Spent())
-
-
-def _with_look(way: Way, looks: Sequence[Spent]) -> Way:
-    return Way(way.name, way.setting, way.num_calls, way.shown, sum(looks, Spent()))
+    return Way(name, setting, float(sum(map(len, taken))), float(shown), sum(looks, Spent()))
 
 
 def _frames(plan: ReplayPlan) -> Iterator[Frame]:
