@@ -7,13 +7,13 @@ its bound of characters or tokens, at the deadline, or where it begins to go rou
 from __future__ import annotations
 
 import time
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from edge.errors import AnalysisFailed
+from edge.vlm.plain_text import clean_text
 from edge.vlm.runner import Floats, Runner
 from edge.vlm.tokens import Ids, TokenCoder
 from edge.vlm.tree import Branch, Segment, TokenTree
@@ -137,20 +137,6 @@ def loop_length(ids: Sequence[int]) -> int:
         ):
             return needed - period
     return 0
-
-
-def clean_text(text: str) -> str:
-    """The text without control, format and unassigned characters, on one line per line.
-
-    Line breaks and tabs stay as a line break and a space; what could move a cursor, turn the
-    direction of writing or hide text does not.
-    """
-    plain = text.replace("\r\n", "\n").replace("\t", " ")
-    kept = (c for c in plain if c == "\n" or unicodedata.category(c) not in _UNPRINTABLE)
-    return "".join(kept).replace("\ufffd", "").strip()
-
-
-_UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def _share(logits: Floats, token: int) -> float:

@@ -6,45 +6,26 @@ The grammar gives the shape; the model is told what is asked for in words. Calle
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
-from edge.details import one_line
 from edge.grammar import Grammar, compile_schema
 from edge.questions import Description
 from edge.schema import Schema
-from edge.vlm.decode import Pen, clean_text
+from edge.vlm.decode import Pen
+from edge.vlm.description import (
+    OWN_REQUEST,
+    REQUEST,
+    SCHEMA,
+    built_in_description,
+    own_description,
+)
 from edge.vlm.document import Document, DocumentBounds, write_document
 from edge.vlm.guide import Guides
 from edge.vlm.tokens import Ids, TokenCoder
 
-REQUEST = (
-    "Describe the picture as JSON with these keys: "
-    '"summary" (one short sentence), "objects" (what is visible), "texts" (words that can be '
-    'read), "spatial_relations" (where things are relative to each other).'
-)
-OWN_REQUEST = "Describe the picture as JSON of this form: "
-MAX_SUMMARY_CHARS = 240
-MAX_ITEMS = 8
-MAX_ITEM_CHARS = 100
 MAX_TOKENS = 1024
 MAX_GRAMMARS = 8  # of users' schemas, kept compiled
-
-_LIST = {
-    "type": "array",
-    "items": {"type": "string", "maxLength": MAX_ITEM_CHARS},
-    "maxItems": MAX_ITEMS,
-}
-SCHEMA: Schema = {
-    "type": "object",
-    "properties": {
-        "summary": {"type": "string", "maxLength": MAX_SUMMARY_CHARS},
-        "objects": _LIST,
-        "texts": _LIST,
-        "spatial_relations": _LIST,
-    },
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +82,9 @@ class Describer:
 
 def read_description(document: Document, plan: DescriptionPlan) -> Description:
     """The description that a document of the plan holds."""
-    return _own(document) if plan.own else _description(document)
+    if plan.own:
+        return own_description(document.told, truncated=document.truncated)
+    return built_in_description(document.value, truncated=document.truncated)
 
 
 @lru_cache(maxsize=1)
@@ -120,42 +103,3 @@ def _compiled(schema: Schema) -> Grammar:
 @lru_cache(maxsize=MAX_GRAMMARS)
 def _compiled_source(source: str) -> Grammar:
     return compile_schema(json.loads(source))
-
-
-def _description(document: Document) -> Description:
-    value = document.value
-    return Description(
-        summary=_one_line(value["summary"]),
-        objects=_distinct(value["objects"]),
-        texts=_distinct(value["texts"]),
-        spatial_relations=_distinct(value["spatial_relations"]),
-        truncated=document.truncated,
-    )
-
-
-def _own(document: Document) -> Description:
-    """The user's shape goes into `details`, as far as the model came; a key called summary is the
-    summary as well, without one it is made of the values.
-    """
-    summary = document.told.get("summary")
-    said = _one_line(summary)[:MAX_SUMMARY_CHARS] if isinstance(summary, str) else ""
-    return Description(
-        summary=said or one_line(document.told, MAX_SUMMARY_CHARS),
-        objects=(),
-        texts=(),
-        spatial_relations=(),
-        truncated=document.truncated,
-        details=document.told,
-    )
-
-
-def _distinct(items: Sequence[str]) -> tuple[str, ...]:
-    """Each text once, in order, without empty ones; case does not tell two apart."""
-    texts: dict[str, str] = {}
-    for text in map(_one_line, items):
-        texts.setdefault(text.casefold(), text)
-    return tuple(text for text in texts.values() if text)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(clean_text(text).split())

@@ -60,7 +60,8 @@ class Engine:
         chat = read_chat_format(layout, coder)  # cheap checks before the model is compiled
         writer = ScriptWriter(layout, coder, chat)
         runner = Runner(layout, settings)
-        eye, framing = Eye(runner), Framing(layout, settings)
+        eye = Eye(runner)
+        framing = Framing(layout.vision.token_px, layout.pixels.max_pixels, settings)
         looker = Looker(runner, coder, chat, settings)
         examiner = Examiner(runner, eye, looker, framing)
         talker = Talker(runner, coder, eye, writer, looker.describer, settings)

@@ -33,7 +33,7 @@ from edge.pictures import encode_jpeg
 from edge.vlm import tone
 from edge.vlm.letters import show_larger
 from edge.vlm.page import PAGE_SIDE_PX, Page, read_page
-from edge.vlm.vision import check_image
+from edge.vlm.pixels import check_image
 
 SCENE_PIXELS = 1_000_000  # a picture is fed at some 230,000
 PAGE_PIXELS = 2_000_000  # of a page parts are fed, too

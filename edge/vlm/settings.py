@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 # 220 visual tokens: a 16:9 picture becomes 640x352, and a crop of up to that area stays as it is.
 DEFAULT_MAX_PIXELS = 640 * 360
@@ -16,6 +17,34 @@ DEFAULT_MAX_PIXELS = 640 * 360
 DEFAULT_MIN_PIXELS = 128 * 128
 # An overview beside a crop, 24 visual tokens: 192x128 or what comes closest.
 OVERVIEW_PIXELS = 192 * 128
+
+
+class SightSettings(Protocol):
+    """How much of a picture is shown, whoever looks; see EngineSettings for what each one means."""
+
+    @property
+    def max_pixels(self) -> int:
+        """What one look feeds at most."""
+
+    @property
+    def min_pixels(self) -> int:
+        """The size below which a picture is enlarged."""
+
+    @property
+    def crop_margin(self) -> float:
+        """What is added to the boxes on each side."""
+
+    @property
+    def overview(self) -> bool:
+        """Whether a crop comes with a small picture of the whole."""
+
+    @property
+    def use_before(self) -> bool:
+        """Whether the picture from before the movement is shown."""
+
+    @property
+    def before_gap_s(self) -> float:
+        """How much earlier that picture is taken to be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,9 @@ from edge.frames import Image
 from edge.geometry import Box
 from edge.questions import AnalysisRequest, View
 from edge.vlm.crop import Crop, SizeRules, choose_crop, choose_region
-from edge.vlm.layout import Layout
-from edge.vlm.settings import OVERVIEW_PIXELS, EngineSettings
+from edge.vlm.pixels import check_image, cut
+from edge.vlm.settings import OVERVIEW_PIXELS, SightSettings
 from edge.vlm.transcript import Fed, digest_of, feed
-from edge.vlm.vision import check_image, cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +49,12 @@ class Sight:
 class Framing:
     """Chooses what looks show, by the model's rules and the settings."""
 
-    def __init__(self, layout: Layout, settings: EngineSettings) -> None:
+    def __init__(self, token_px: int, max_pixels: int, settings: SightSettings) -> None:
+        """A visual token covers a square of side `token_px`; the model takes `max_pixels`."""
         self._settings = settings
-        self._token_px = layout.vision.token_px
-        self.max_pixels = min(settings.max_pixels, layout.pixels.max_pixels)
-        self._overview_pixels = min(OVERVIEW_PIXELS, layout.pixels.max_pixels)
+        self._token_px = token_px
+        self.max_pixels = min(settings.max_pixels, max_pixels)
+        self._overview_pixels = min(OVERVIEW_PIXELS, max_pixels)
 
     def choose(self, image: Image, boxes: tuple[Box, ...], num_tokens: int) -> Sight:
         """What a look at `boxes` shows; `num_tokens` are those of its pass that are no picture.

@@ -1,4 +1,4 @@
-"""From pixels to visual tokens: resize, patches, position table, rotary angles, vision tower.
+"""From pixels to visual tokens: patches, position table, rotary angles, vision tower.
 
 Knows the vision half of the model and nothing of text. The formulas are those of transformers'
 Qwen3VLVisionModel and its image processor; the parity tests hold them to 1e-5.
@@ -14,10 +14,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.errors import PictureError
 from edge.frames import Image
-from edge.pictures import resize_bicubic
-from edge.vlm.crop import Crop
 from edge.vlm.layout import PixelRules, VisionDims
 from edge.vlm.runner import Floats, Runner
 
@@ -36,25 +33,6 @@ class Seen:
     grid: tuple[int, int]
     tokens: Floats
     deepstack: Floats
-
-
-def check_image(image: Image, name: str = "the picture") -> None:
-    """Raises PictureError unless `image` is a (H, W, 3) uint8 array with at least one pixel."""
-    if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
-        found = getattr(image, "dtype", type(image).__name__)
-        raise PictureError(f"{name} must be an array of uint8, not {found}")
-    if image.ndim != 3 or image.shape[2] != 3:
-        raise PictureError(f"{name} must be (H, W, 3) RGB, not {image.shape}")
-    if image.size == 0:
-        raise PictureError(f"{name} is empty: {image.shape[1]}x{image.shape[0]} pixels")
-
-
-def cut(image: Image, crop: Crop) -> Image:
-    """The crop's pixels at the size at which they are fed; resampled only if the sizes differ."""
-    part = image[crop.y1 : crop.y2, crop.x1 : crop.x2]
-    if crop.is_native:
-        return part
-    return resize_bicubic(part, crop.width_px, crop.height_px)
 
 
 def build_patches(frames: Sequence[Image], dims: VisionDims, rules: PixelRules) -> Floats:

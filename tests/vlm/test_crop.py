@@ -13,7 +13,8 @@ from edge.errors import PictureError
 from edge.geometry import Box
 from edge.vlm.crop import SizeRules, choose_crop, fitted_size
 from edge.vlm.layout import PixelRules, VisionDims
-from edge.vlm.vision import build_patches, cut, position_indices, rotary_angles
+from edge.vlm.pixels import cut
+from edge.vlm.vision import build_patches, position_indices, rotary_angles
 
 RULES = SizeRules(token_px=32, min_pixels=65536, max_pixels=230400)
 DIMS = VisionDims(64, 128, 2, 4, 3, 16, 2, 2, 8, 64, 1)

@@ -15,13 +15,8 @@ from edge.grammar import compile_schema
 from edge.questions import AnalysisRequest, Look
 from edge.schema_check import bound_schema
 from edge.vlm.decode import Pen
-from edge.vlm.describe import (
-    MAX_ITEM_CHARS,
-    MAX_ITEMS,
-    MAX_SUMMARY_CHARS,
-    SCHEMA,
-    Describer,
-)
+from edge.vlm.describe import Describer
+from edge.vlm.description import MAX_ITEM_CHARS, MAX_ITEMS, MAX_SUMMARY_CHARS, SCHEMA
 from edge.vlm.document import DocumentBounds, write_document
 from edge.vlm.engine import open_engine
 from edge.vlm.guide import Guides

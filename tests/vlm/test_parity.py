@@ -12,10 +12,12 @@ import pytest
 
 from edge.vlm import prompt
 from edge.vlm.crop import SizeRules, choose_crop, fitted_size
-from edge.vlm.decode import Pen, TextBounds, clean_text, write_text
+from edge.vlm.decode import Pen, TextBounds, write_text
+from edge.vlm.pixels import cut
+from edge.vlm.plain_text import clean_text
 from edge.vlm.prompt import SYSTEM, build_prefix, build_turn, read_chat_format
 from edge.vlm.tree import ROOT, Segment, TokenTree
-from edge.vlm.vision import build_patches, cut
+from edge.vlm.vision import build_patches
 from tests.support.qwen_reference import Input, Reference
 
 pytestmark = [

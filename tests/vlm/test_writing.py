@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from edge.errors import AnalysisFailed
-from edge.vlm.decode import TextBounds, clean_text, loop_length, write_text
+from edge.vlm.decode import TextBounds, loop_length, write_text
 from edge.vlm.layout import load_layout
+from edge.vlm.plain_text import clean_text
 from edge.vlm.tokens import load_tokens
 from tests.support.scripted_pen import ScriptedPen
 

@@ -25,8 +25,8 @@ from edge.demo.world import Moment, Truth
 from edge.frames import Image
 from edge.geometry import Box, union_of
 from edge.vlm.crop import Crop, SizeRules, choose_crop, choose_region
+from edge.vlm.pixels import cut
 from edge.vlm.settings import DEFAULT_MAX_PIXELS, DEFAULT_MIN_PIXELS, OVERVIEW_PIXELS
-from edge.vlm.vision import cut
 
 BATCH_TOKENS = 768  # visual tokens of one batch: 16 crops of 256x192, 3 whole frames
 MAX_BATCH = 32

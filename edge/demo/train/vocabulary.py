@@ -16,7 +16,7 @@ from tokenizers.trainers import BpeTrainer
 from transformers import Qwen2TokenizerFast
 
 from edge.demo.train import wordings
-from edge.vlm import describe, prompt
+from edge.vlm import description, prompt
 from edge.vlm.prompt import ChatFormat
 from edge.vlm.tokens import Ids, TokenCoder
 
@@ -69,7 +69,7 @@ def training_lines() -> Iterator[str]:
     """
     here = Path(__file__).parent
     yield from (here / "corpus.txt").read_text(encoding="utf-8").splitlines()
-    for text in (prompt.SYSTEM, prompt.LIST_HEAD, prompt.LIST_TAIL, describe.REQUEST, *LIMITS):
+    for text in (prompt.SYSTEM, prompt.LIST_HEAD, prompt.LIST_TAIL, description.REQUEST, *LIMITS):
         yield from [text.replace("JSON", "")] * 6
         yield from (" " + " ".join([word] * 20) for word in WORD.findall(text))
     asked = sorted({word for text in _strings(vars(wordings)) for word in WORD.findall(text)})
