@@ -1,7 +1,8 @@
 """What a camera costs: its clip read by this product's capture and sampler, and by ffmpeg.
 
 Each side runs in a process of its own, in turn; user and system time after the imports are taken.
-Knows nothing of models. Called by `edge bench --capture`.
+Then pictures are cut out of its packets, as from a main stream that is not decoded. Knows nothing
+of models. Called by `edge bench --capture`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from edge.bench import on_demand
 from edge.bench.machine import usable_cores
+from edge.bench.on_demand import OnDemand, measure_on_demand
 from edge.bench.tables import Table
 from edge.capture.settings import Decode, SourceSettings
 from edge.capture.source import open_source
@@ -56,6 +59,7 @@ class CaptureBench:
 
     clip: Path
     readings: dict[str, list[Reading]]
+    on_demand: OnDemand
 
     @property
     def clip_s(self) -> float:
@@ -83,7 +87,8 @@ def run_capture_bench(clip: Path, rounds: int, progress: Callable[[str], None]) 
         for side in sides:
             progress(f"round {number + 1} of {rounds}: {side}")
             readings[side].append(_in_a_process(side, clip))
-    return CaptureBench(clip, readings)
+    progress("pictures on demand")
+    return CaptureBench(clip, readings, measure_on_demand(clip))
 
 
 def as_tables(bench: CaptureBench) -> tuple[Table, ...]:
@@ -122,6 +127,7 @@ def as_tables(bench: CaptureBench) -> tuple[Table, ...]:
                 *((("never at rest", auto.reason),) if auto.reason else ()),
             ),
         ),
+        on_demand.as_table(bench.on_demand),
     )
 
 
@@ -145,6 +151,7 @@ def as_document(bench: CaptureBench) -> dict[str, object]:
         "missed": bench.missed(),
         "added": bench.added(),
         "reason": bench.readings["auto"][0].reason,
+        "on_demand": on_demand.as_document(bench.on_demand),
     }
 
 

@@ -21,7 +21,7 @@ from edge.capture.clock import Clock
 from edge.capture.facts import Counters, MainFacts
 from edge.capture.faults import fault
 from edge.capture.kinds import plan_open
-from edge.capture.moment import build_decoder, decode_to, leading_to, pts_s_of
+from edge.capture.moment import MomentDecoder, pts_s_of
 from edge.capture.opening import OpenStream, open_stream
 from edge.capture.packets import PacketReader, Received
 from edge.capture.picture import read_rgb
@@ -30,12 +30,16 @@ from edge.capture.settings import SourceSettings
 from edge.capture.timeline import DelayLine
 from edge.errors import CaptureError, PictureError, SourceBroken, SourceUnsupported
 from edge.frames import Image
+from edge.heap import trim_heap
 from edge.redact import redact_text, url_secrets
 
 log = logging.getLogger(__name__)
 
 HELD_S = 12.0  # a keyframe is chosen up to some seconds after its moment
 WAIT_S = 0.4  # for the main stream's packet of a moment that the small stream has already shown
+# A decoder of 1080p holds 15 to 28 MB; while something goes on, a keyframe follows the last one in
+# less than this.
+KEPT_S = 5.0
 
 
 class MainStream:
@@ -49,6 +53,8 @@ class MainStream:
         self._news = threading.Condition()
         self._stop = threading.Event()
         self._stream: OpenStream | None = None
+        self._decoder: MomentDecoder | None = None  # of that stream, as the last moment left it
+        self._used_mono_s = 0.0
         self._error = ""
         self._num_shown = 0
         self._num_missed = 0
@@ -93,12 +99,20 @@ class MainStream:
     def _picture_at(self, captured_mono_s: float) -> av.VideoFrame:
         with self._news:
             self._news.wait_for(lambda: self._has_reached(captured_mono_s), WAIT_S)
-            if self._stream is None:
+            stream = self._stream
+            if stream is None:
                 raise PictureError("the main stream is not connected")
             pts_s = captured_mono_s - self._delay.least_s
-            packets = leading_to(list(self._ring), pts_s)
-            decoder = build_decoder(self._stream, self._settings.max_pixels)
-        return decode_to(decoder, packets, pts_s)
+            packets = list(self._ring)
+            decoder, self._decoder = self._decoder, None
+        if decoder is None:
+            decoder = MomentDecoder(stream, self._settings.max_pixels)
+        try:
+            return decoder.picture_at(packets, pts_s)
+        finally:
+            with self._news:
+                if self._stream is stream:
+                    self._decoder, self._used_mono_s = decoder, self._clock.mono_s()
 
     def _has_reached(self, captured_mono_s: float) -> bool:
         last = self._ring.newest
@@ -135,6 +149,7 @@ class MainStream:
                 if self._stop.is_set():
                     return
                 self._keep(received)
+                self._rest(received.arrival.mono_s)
                 backoff.frame(received.arrival.mono_s)
         raise fault(SourceBroken, self._settings, "the camera ended the stream")
 
@@ -150,8 +165,17 @@ class MainStream:
                 self._ring.drop_oldest()
             self._news.notify_all()
 
+    def _rest(self, mono_s: float) -> None:
+        """Give the decoder back when nothing has been asked of it for a while."""
+        with self._news:
+            is_over = self._decoder is not None and mono_s - self._used_mono_s > KEPT_S
+            if is_over:
+                self._decoder = None
+        if is_over:
+            trim_heap()
+
     def _lose(self, error: str) -> None:
         with self._news:
-            self._stream, self._error = None, error
+            self._stream, self._decoder, self._error = None, None, error
             self._ring.clear()
             self._news.notify_all()

@@ -8,8 +8,11 @@ import shutil
 import pytest
 
 from edge.bench.capture import CaptureBench, Reading
+from edge.bench.on_demand import Cuts, OnDemand
 from edge.cli import main
 from tests.support.clips import Walk, encode_clip, moving_scene
+
+NOTHING_CUT = OnDemand(0, Cuts((), (), 0), Cuts((), (), 0))
 
 
 @pytest.fixture
@@ -30,12 +33,19 @@ def test_both_ways_and_ffmpeg(clip, capsys):
     assert (document["missed"], document["added"]) == ([], [])
     assert all(side["cpu_ms_per_s"] > 0 for side in sides.values())
     assert sides["auto"]["private_bytes"] > 1e7
+    on_demand = document["on_demand"]
+    assert on_demand["longest_gop"] == 50
+    for cuts in (on_demand["alone"], on_demand["in_order"]):
+        assert cuts["missed"] == 0
+        assert len(cuts["wall_ms"]) == len(cuts["cpu_ms"]) >= 24
+    # From the first picture to the last, a decoder that is kept decodes each only once.
+    assert sum(on_demand["in_order"]["cpu_ms"]) < 0.5 * sum(on_demand["alone"]["cpu_ms"])
 
 
 def test_what_differs_is_told(tmp_path):
     every = Reading(1.0, 10.0, keyframes=((1.0, "motion"), (5.0, "motion")))
     rested = Reading(1.0, 10.0, keyframes=((1.25, "motion"), (8.0, "motion")))
-    bench = CaptureBench(tmp_path, {"all": [every], "auto": [rested]})
+    bench = CaptureBench(tmp_path, {"all": [every], "auto": [rested]}, NOTHING_CUT)
     assert (bench.missed(), bench.added()) == ([5.0], [8.0])
 
 
