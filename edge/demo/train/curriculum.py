@@ -39,7 +39,7 @@ from edge.demo.train.vocabulary import build_tokenizer
 KEPT_BATCHES = 60
 SCENE_EVERY = 3  # steps, while letters are learned
 PAGE_EVERY = 4  # steps, while questions are
-REPLAYS, TALK_REPLAYS = 2, 6  # of each picture; those that are only talked about get new questions
+TALK_REPLAYS = 6  # of pictures that are only talked about, each time with other questions
 SCORE_EVERY = 5
 SYMBOL_NOISE = 0.08
 LABELS_FRAC = 0.3  # weight of the labels once questions are learned on pictures
@@ -214,8 +214,6 @@ def answer_scores(language: Any, heard: Heard, lesson: Lesson) -> Scores:
     return {name: (right, asked) for name, (right, asked) in scores.items()}
 
 
-def _batches(
-    seed: tuple[int, ...], mixture: Mixture, replays: int = REPLAYS
-) -> Iterator[list[View]]:
+def _batches(seed: tuple[int, ...], mixture: Mixture, replays: int = 1) -> Iterator[list[View]]:
     rng = np.random.default_rng((*seed, 99))
     return replayed(endless_batches(seed, mixture), rng, KEPT_BATCHES, replays)

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import get_args
 
 import numpy as np
 
-from edge.demo.chance import random_moment
+from edge.demo.chance import Focus, random_moment
 from edge.demo.drawing import Drawn, draw
 from edge.demo.train import topics
 from edge.demo.train.facts import Case, Facts
 from edge.demo.train.topics import Ask, Rng
-from edge.demo.train.views import FOCUSES, interesting_boxes
+from edge.demo.train.views import interesting_boxes
 from edge.demo.train.wordings import READ_ON
 from edge.demo.world import Kind
 from edge.geometry import Box
@@ -26,6 +27,7 @@ from edge.questions import text
 EXAM_SEED = 90_001  # the first number of the generator's seeds; training's is the user's
 FRAME = (640, 360)
 KINDS: tuple[Kind, ...] = ("person", "car", "dog", "parcel", "bicycle", "fire")
+FOCUSES: tuple[Focus | None, ...] = (None, None, None, *get_args(Focus))
 MOVING = {"person", "car", "dog", "parcel", "bicycle"}
 
 

@@ -15,9 +15,9 @@ from edge.demo.train.views import View
 from edge.demo.world import Kind, Seen, SeenText, Truth
 from edge.geometry import Box
 
-MIN_VISIBLE, MAX_HIDDEN = 0.25, 0.04
-MIN_HEIGHT_PX, MAX_TINY_PX = 11.0, 4.0
-MIN_LETTER_PX, MAX_ILLEGIBLE_PX = 8.0, 4.0
+MIN_VISIBLE, MAX_HIDDEN = 0.4, 0.04
+MIN_HEIGHT_PX, MAX_TINY_PX = 16.0, 4.0
+MIN_LETTER_PX, MAX_ILLEGIBLE_PX = 11.0, 4.0
 MIN_DOOR_VISIBLE, MIN_DOOR_PX = 0.6, 26.0
 MAX_COVERED = 0.08
 

@@ -35,6 +35,7 @@ _CODE = (_WIDTH - len(CHANNELS)) // NUM_SLOTS  # numbers that tell a slot's char
 SYMBOL_SEED = 1
 SYMBOL_WEIGHT = 0.3
 RARE = -3.0  # what the heads say at first: most channels are 0 in most places
+THERE_WEIGHT = 3.0  # of what is in a place against what is not
 THERE = 0.4  # coverage from which a kind counts as there, for the score
 LETTER_WEIGHT = 6.0  # of a character against no character
 
@@ -123,9 +124,14 @@ def teach(heads: Heads, sight: Sight, target: Target) -> dict[str, Tensor]:
     """The losses of what the tower made of a batch; the names are for the log."""
     tokens = sight.tokens
     said = heads.of_tokens(tokens).float()
-    by_channel = F.binary_cross_entropy_with_logits(said, target.tokens, reduction="none")
+    there = torch.tensor(THERE_WEIGHT)
+    by_channel = F.binary_cross_entropy_with_logits(
+        said, target.tokens, reduction="none", pos_weight=there
+    )
     patches = heads.of_patches(sight.patches).float()
-    by_patch = F.binary_cross_entropy_with_logits(patches, target.patches, reduction="none")
+    by_patch = F.binary_cross_entropy_with_logits(
+        patches, target.patches, reduction="none", pos_weight=there
+    )
     off = (tokens.float() - heads.symbols(target).float()).square()
     return {
         "tokens": by_channel.sum(-1).mean(),

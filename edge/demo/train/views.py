@@ -37,7 +37,11 @@ LOW_SIZES = ((320, 180), (320, 180), (384, 216), (448, 252))
 MAX_WAITING = 800
 STORY_SEEDS = (1_000_000, 2_000_000)
 STORIES_S, STORY_GAP_S = 1200.0, 4.0
-FOCUSES: tuple[Focus | None, ...] = (None, None, None, *get_args(Focus))
+# Small, rare or easily mixed up things oftener than they happen to come.
+FOCUSES: tuple[Focus | None, ...] = (
+    *(None, None, *get_args(Focus)),
+    *("dog", "dog", "parcel", "parcel", "car", "bicycle", "fire", "text"),
+)
 
 
 @dataclass(frozen=True, slots=True)
