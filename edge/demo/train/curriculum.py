@@ -38,7 +38,7 @@ from edge.demo.train.vocabulary import build_tokenizer
 
 KEPT_BATCHES = 60
 SCENE_EVERY = 3  # steps, while letters are learned
-PAGE_EVERY = 4  # steps, while questions are
+PAGE_EVERY = 2  # steps, while questions are
 TALK_REPLAYS = 6  # of pictures that are only talked about, each time with other questions
 SCORE_EVERY = 5
 SYMBOL_NOISE = 0.08
@@ -159,7 +159,7 @@ def build_stages() -> list[Stage]:
         Stage("see-letters", 2400, spelling(FULL, 1500)),
         Stage("talk-lists", 2400, talking(CROWDED, written=False)),
         Stage("join-lists", 500, joining(FULL, written=False)),
-        Stage("join-all", 12000, joining(replace(FULL, overview_frac=0.1), written=True)),
+        Stage("join-all", 3000, joining(replace(FULL, overview_frac=0.1), written=True)),
     ]
 
 

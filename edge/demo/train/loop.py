@@ -27,7 +27,7 @@ DONE = "done"
 SAVE_EVERY_S = 150.0
 TELL_EVERY = 25
 WARM_UP = 50  # steps
-COOL_DOWN_FRAC = 0.25  # of a stage's steps, in which the rate falls to a twentieth
+COOL_DOWN_FRAC = 0.6  # of a stage's steps, in which the rate falls to a twentieth
 
 Scores = dict[str, tuple[float, float]]
 
