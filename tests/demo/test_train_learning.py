@@ -186,7 +186,8 @@ def test_training_goes_on_where_it_was_stopped(tokenizer, tmp_path, monkeypatch)
 def test_the_rate_rises_stays_and_falls():
     rates = [loop.rate_at(step, 1000) for step in range(1000)]
     assert rates[0] < 0.1
-    assert rates[500] == 1
+    assert rates[300] == 1
+    assert 0.5 < rates[600] < 0.8
     assert rates[-1] == pytest.approx(0.05)
     assert max(rates) == 1
 
