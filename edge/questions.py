@@ -6,6 +6,7 @@ that they cross the pipe between the daemon and the analyzer process.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -17,7 +18,7 @@ from edge.heatmap import AttentionMap
 
 QuestionKind = Literal["yes_no", "choice", "count", "rating", "text"]
 
-MAX_QUESTIONS = 64  # in one analysis
+MAX_QUESTIONS = 64  # in one pass of the model, and in one turn of a conversation
 MAX_QUESTION_CHARS = 2000
 MAX_OPTIONS = 32
 MAX_OPTION_CHARS = 80
@@ -185,7 +186,8 @@ class AnalysisRequest:
 
     `deadline_s` counts from the start of the analysis; text that is not finished by then is cut and
     marked `truncated`, typed answers are always completed (the caller's process-level deadline is
-    the hard limit). `schema` is the user's JSON Schema for the description, in place of the
+    the hard limit). Many questions are answered in several passes and have that time for each
+    MAX_QUESTIONS of them. `schema` is the user's JSON Schema for the description, in place of the
     built-in shape; it is checked before anything else is done. With `heatmap` the result also
     tells where each answer looked; it takes longer by two passes of a few tokens for each question.
     """
@@ -198,6 +200,12 @@ class AnalysisRequest:
     deadline_s: float = 20.0
     schema: Mapping[str, Any] | None = None
     heatmap: bool = False
+
+    @property
+    def allowed_s(self) -> float:
+        """The time that all of it has."""
+        num_questions = sum(len(look.questions) for look in self.looks)
+        return self.deadline_s * max(1, math.ceil(num_questions / MAX_QUESTIONS))
 
 
 @dataclass(frozen=True, slots=True)

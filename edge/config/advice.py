@@ -20,7 +20,6 @@ from edge.config.model_names import DEMO_MODEL
 from edge.config.models import Config
 from edge.config.rule import RuleConfig
 from edge.frames import Trigger
-from edge.questions import MAX_QUESTIONS
 from edge.redact import redact_url
 
 _LOCAL_HOSTS = {"localhost", "localhost.localdomain", "ip6-localhost"}
@@ -61,15 +60,6 @@ def rule_advice(config: Config) -> Iterator[Fault]:
     """Rules that cannot do what they seem to ask for."""
     if not config.rules:
         yield Fault("there are no rules, so no question is asked.", "Add one.", ("rules",))
-    for camera in config.cameras:
-        asking = sum(camera in config.cameras_of(rule) for rule in config.rules)
-        if asking > MAX_QUESTIONS:
-            yield Fault(
-                f"{asking} rules ask about {show(camera)}; a keyframe that more than "
-                f"{MAX_QUESTIONS} of them are due for is not analysed.",
-                "Name each rule's `cameras`, or part them by `when` and `schedule`.",
-                ("rules",),
-            )
     for name, rule in config.rules.items():
         at: TreePath = ("rules", name)
         cameras = [config.camera(camera) for camera in config.cameras_of(name)]

@@ -247,7 +247,7 @@ class Analyst:
                 deadline_s=max(MIN_DESCRIPTION_S, self._progress.describe_until_mono_s - now),
                 schema=wanted.schema,
             )
-        self.host.submit(request, now)
+        self.host.submit(request, now, extra_s=request.allowed_s - request.deadline_s)
 
     def _describe_on(self, job: Job) -> None:
         """Have the next description written; the job is over without one, or time for it."""

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta, tzinfo
 
 from edge.findings import RuleAttributes, VerdictReport, rfc3339
 from edge.frames import Keyframe
-from edge.questions import MAX_QUESTIONS, MAX_TEXT_CHARS, Answer
+from edge.questions import MAX_TEXT_CHARS, Answer
 from edge.rules.asking import (
     Asking,
     DescriptionWanted,
@@ -64,8 +64,8 @@ class RuleBook:
     """The rules and their states.
 
     `zones` are each camera's own, by camera and name. Schedules go by `time_zone`, None for the
-    machine's own. Raises ValueError for two rules of one name, a zone that a rule's camera does not
-    have, and more rules on a camera than one analysis can answer.
+    machine's own. Raises ValueError for two rules of one name and for a zone that a rule's camera
+    does not have.
     """
 
     def __init__(
@@ -280,11 +280,6 @@ def _check(rules: tuple[Rule, ...], zones: Mapping[str, Zones]) -> None:
                     f"rule {rule.name!r} names the zone {zone!r}, "
                     f"which camera {camera!r} does not have"
                 )
-    for camera, number in Counter(c for rule in rules for c in set(rule.cameras)).items():
-        if number > MAX_QUESTIONS:
-            raise ValueError(
-                f"camera {camera!r} has {number} rules; at most {MAX_QUESTIONS} are possible"
-            )
 
 
 def _fraction(probability: float) -> float:

@@ -2,7 +2,8 @@
 
 The looks are taken from the last to the first, whose pictures then stay in the KV cache: a request
 for a description that follows, once rules have judged the answers, goes on there and neither looks
-at the picture nor reads it again. Called by the engine; knows no conversations.
+at the picture nor reads it again. Of questions that are too many for one pass, the first are asked
+last for the same reason. Called by the engine; knows no conversations.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from edge.errors import QuestionError
 from edge.geometry import Box
 from edge.heatmap import AttentionMap
 from edge.questions import (
-    MAX_QUESTIONS,
     AnalysisRequest,
     AnalysisResult,
     Answer,
     Description,
     Look,
+    Question,
     Timing,
     View,
 )
@@ -92,7 +93,12 @@ class Examiner:
         wants_description: bool,
     ) -> _Part:
         kept = self._find_kept(request, look)
-        sight = kept.sight if kept else self._choose(request, look, describes=wants_description)
+        parts = self._looker.part(look.questions, self._framing.most_tokens)
+        sight = (
+            kept.sight
+            if kept
+            else self._choose(request, look.boxes, parts[0], describes=wants_description)
+        )
         views = sight.views(request.image)
         if not look.questions and not wants_description:
             return _Part(views)
@@ -101,34 +107,40 @@ class Examiner:
         steps = () if kept else self._framing.steps(request, sight)
         seen = [Shown(self._eye.look(step.frames), step.at_s) for step in steps]
         vision_ms = (time.monotonic() - looked) * 1e3
-        found = self._looker.look(
-            kept.held if kept else seen,
-            look.questions,
-            wants_description=wants_description,
-            deadline_mono_s=started_mono_s + request.deadline_s,
-            schema=request.schema,
-            wants_gaze=request.heatmap,
-        )
+        found = [
+            self._looker.look(
+                kept.held if kept else seen,
+                parts[n],
+                wants_description=wants_description and n == 0,
+                deadline_mono_s=started_mono_s + request.allowed_s,
+                schema=request.schema,
+                wants_gaze=request.heatmap,
+            )
+            for n in reversed(range(len(parts)))
+        ]
+        found.reverse()
         self._kept = kept or _Kept(
-            held=found.held,
+            held=found[0].held,
             epoch=self._runner.epoch,
             pixels=name_steps(steps),
             sight=sight,
             boxes=look.boxes,
             size_px=request.image.shape[:2],
         )
+        answers = tuple(answer for one in found for answer in one.answers)
+        gazes = [gaze for one in found for gaze in one.gazes]
         maps = [
             AttentionMap(answer.question_id, views[-1].box, gaze.cells, gaze.picture_frac)
-            for answer, gaze in zip(found.answers, found.gazes, strict=bool(found.gazes))
+            for answer, gaze in zip(answers, gazes, strict=bool(gazes))
         ]
         timing = Timing(
             vision_ms=vision_ms,
-            prefill_ms=found.prefill_ms,
-            decode_ms=found.decode_ms,
-            prompt_tokens=found.prompt_tokens,
-            output_tokens=found.output_tokens,
+            prefill_ms=sum(one.prefill_ms for one in found),
+            decode_ms=sum(one.decode_ms for one in found),
+            prompt_tokens=sum(one.prompt_tokens for one in found),
+            output_tokens=sum(one.output_tokens for one in found),
         )
-        return _Part(views, found.answers, tuple(maps), found.description, timing)
+        return _Part(views, answers, tuple(maps), found[0].description, timing)
 
     def _find_kept(self, request: AnalysisRequest, look: Look) -> _Kept | None:
         """The last look's pictures, if this one is to show the very same and asks for text only:
@@ -146,11 +158,18 @@ class Examiner:
         is_same = name_steps(self._framing.steps(request, kept.sight)) == kept.pixels
         return kept if is_same else None
 
-    def _choose(self, request: AnalysisRequest, look: Look, *, describes: bool) -> Sight:
+    def _choose(
+        self,
+        request: AnalysisRequest,
+        boxes: tuple[Box, ...],
+        questions: Sequence[Question],
+        *,
+        describes: bool,
+    ) -> Sight:
         num_tokens = self._looker.count_tokens(
-            look.questions, wants_description=describes, schema=request.schema
+            questions, wants_description=describes, schema=request.schema
         )
-        return self._framing.choose(request.image, look.boxes, num_tokens)
+        return self._framing.choose(request.image, boxes, num_tokens)
 
 
 def _sum(timings: Sequence[Timing], total_ms: float) -> Timing:
@@ -172,5 +191,3 @@ def _check_request(request: AnalysisRequest) -> None:
         raise QuestionError("a heatmap shows where an answer looked, but no question is asked")
     if num == 0 and not request.describe:
         raise QuestionError("nothing is asked: the request has no question and no description")
-    if num > MAX_QUESTIONS:
-        raise QuestionError(f"{num} questions in one analysis; at most {MAX_QUESTIONS} are allowed")

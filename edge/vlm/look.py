@@ -15,7 +15,7 @@ from itertools import islice
 import numpy as np
 
 from edge.errors import QuestionError
-from edge.questions import Answer, Description, Question
+from edge.questions import MAX_QUESTIONS, Answer, Description, Question
 from edge.schema import Schema
 from edge.vlm import prompt
 from edge.vlm.asked import Asked, Order, Rows, order_pass, plan_questions
@@ -31,6 +31,8 @@ from edge.vlm.typed import Row, TypedPlan, read_rows, score
 from edge.vlm.vision import Seen
 
 REMEMBERED = 32  # question lists whose tokens are kept; some kB each
+Questions = tuple[Question, ...]
+
 SPARE_TOKENS = 16  # a text bounded to n characters may take this many tokens more than n
 
 
@@ -88,6 +90,24 @@ class Looker:
         # Not a method of its own: the cache would hold the looker, and with it the model.
         self.asked = lru_cache(REMEMBERED)(partial(plan_questions, coder, chat, tokens.eos))
         self.prefixes = PrefixCache(runner, settings.max_prefixes, settings.max_prefix_bytes)
+
+    def part(self, questions: Sequence[Question], picture_tokens: int) -> list[Questions]:
+        """The questions in as many equal parts, in order, as passes are needed for them.
+
+        `picture_tokens` is what the pictures take. A question that does not fit by itself is a part
+        of its own.
+        """
+        asked = self.asked(tuple(questions))
+        texts = sum(len(text) for text in asked.texts)
+        num_tokens = len(asked.prefix) + asked.num_typed + texts + picture_tokens
+        is_small = num_tokens <= self._max_context and len(questions) <= MAX_QUESTIONS
+        if is_small or len(questions) <= 1:
+            return [tuple(questions)]
+        middle = len(questions) // 2
+        return [
+            *self.part(questions[:middle], picture_tokens),
+            *self.part(questions[middle:], picture_tokens),
+        ]
 
     def count_tokens(
         self,

@@ -56,6 +56,12 @@ class Framing:
         self.max_pixels = min(settings.max_pixels, max_pixels)
         self._overview_pixels = min(OVERVIEW_PIXELS, max_pixels)
 
+    @property
+    def most_tokens(self) -> int:
+        """What the pictures of a keyframe's look take at the most, with their marks."""
+        pixels = self.max_pixels + self._overview_pixels * self._settings.overview
+        return pixels // self._token_px**2 + 4
+
     def choose(self, image: Image, boxes: tuple[Box, ...], num_tokens: int) -> Sight:
         """What a look at `boxes` shows; `num_tokens` are those of its pass that are no picture.
 

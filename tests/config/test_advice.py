@@ -52,11 +52,6 @@ TABLE = {
         "rules.s.describe_as",
         "the key 'n' means something else for the rule r",
     ),
-    "more rules than questions": (
-        f"{LOCAL}{CAMERA}rules: {{{', '.join(f'r{n}: {{ask: x}}' for n in range(65))}}}\n",
-        "rules",
-        "65 rules ask about 'c'; a keyframe that more than 64",
-    ),
     "no rules": (LOCAL + CAMERA, "rules", "no rules"),
     "rule of a camera that is off": (
         LOCAL

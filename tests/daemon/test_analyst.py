@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge.daemon.analyst import Analyst
-from edge.daemon.analyzer_host import AnalyzerHost
+from edge.daemon.analyzer_host import DEADLINE_MARGIN_S, AnalyzerHost
 from edge.daemon.messages import Analysed, AnalysisRefused, EngineReady
 from edge.daemon.plans import AnalyzerPlan
 from edge.daemon.reporter import Reporter
@@ -19,6 +19,7 @@ from edge.geometry import FULL
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.settings import MqttSettings
 from edge.questions import (
+    MAX_QUESTIONS,
     AnalysisRequest,
     AnalysisResult,
     Answer,
@@ -110,6 +111,23 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture
 def bench(store: Store) -> Bench:
     return Bench(store, "never")
+
+
+def test_many_rules_have_the_time_of_several_passes(store: Store) -> None:
+    names = [f"r{n}" for n in range(2 * MAX_QUESTIONS + 1)]
+    bench = Bench(store, "never", rules=tuple(make_rule(n, cameras=("porch",)) for n in names))
+    finding_id = bench.take()
+    assert bench.asked.allowed_s == 3 * bench.asked.deadline_s == 15.0
+    bench.now += 15.0 + DEADLINE_MARGIN_S
+    bench.host.check(bench.now)
+    assert bench.host.state == "busy"
+    bench.answer()
+    *_, end = bench.life(finding_id)
+    assert [verdict.rule for verdict in end.verdicts] == names
+    bench.take()
+    bench.now += 15.1 + DEADLINE_MARGIN_S
+    bench.host.check(bench.now)
+    assert "past its deadline" in bench.host.last_error
 
 
 def test_new_update_end(bench: Bench) -> None:

@@ -186,20 +186,33 @@ def test_nothing_asked(demo_engine, noise):
         demo_engine.analyze(AnalysisRequest("r", noise(64, 64), None, ()))
 
 
-def test_too_many_questions(demo_engine, noise):
-    with pytest.raises(QuestionError, match=f"200 questions .* at most {MAX_QUESTIONS}"):
-        ask(demo_engine, noise(64, 64), *[PERSON] * 200)
+def test_many_questions_are_asked_in_several_passes(demo_engine, noise):
+    image = noise(256, 256)
+    asked = [questions.yes_no(f"q{n}", f"Is there a person at door {n}?") for n in range(130)]
+    assert len(ask(demo_engine, image, *asked[:MAX_QUESTIONS]).answers) == MAX_QUESTIONS
+    result = ask(demo_engine, image, *asked, questions.text("t", "Where?", 8), describe=True)
+    assert [a.question_id for a in result.answers] == [*(q.id for q in asked), "t"]
+    assert all(sum(a.probabilities.values()) == pytest.approx(1) for a in result.answers[:130])
+    assert len(result.views) == 1
+    assert result.description is not None
+    together = {a.question_id: a.probabilities["yes"] for a in result.answers[:130]}
+    for part in (asked[:32], asked[98:]):  # a pass answers what it answers by itself
+        alone = {
+            a.question_id: a.probabilities["yes"] for a in ask(demo_engine, image, *part).answers
+        }
+        assert {name: together[name] for name in alone} == pytest.approx(alone, abs=0.02)
 
 
-def test_the_most_questions(demo_engine, noise):
-    result = ask(demo_engine, noise(256, 256), *[PERSON] * MAX_QUESTIONS)
-    assert len(result.answers) == MAX_QUESTIONS
+def test_long_questions_are_asked_in_several_passes(demo_engine, noise):
+    long = [questions.yes_no(name, "很" * 900) for name in "abc"]
+    result = ask(demo_engine, noise(256, 256), *long)
+    assert [a.question_id for a in result.answers] == ["a", "b", "c"]
 
 
-def test_questions_beyond_the_context(demo_engine, noise):
+def test_a_question_beyond_the_context(demo_engine, noise):
     wide = questions.yes_no("w", "很" * 2000)
     with pytest.raises(QuestionError, match=r"tokens; at most 4096 fit"):
-        ask(demo_engine, noise(256, 256), wide, wide, wide)
+        ask(demo_engine, noise(256, 256), PERSON, wide)
     assert ask(demo_engine, noise(256, 256), PERSON).answers[0].kind == "yes_no"
 
 
