@@ -114,22 +114,13 @@ class Announcer:
 
     def forget_camera(self, camera: str) -> None:
         """Clear the retained states of a camera that is no longer configured."""
-        topics = self._topics
-        for topic in (
-            topics.camera_status(camera),
-            topics.motion(camera),
-            topics.capture(camera),
-            topics.last(camera),
-            topics.snapshot(camera),
-            topics.state(camera, "enabled"),
-            topics.state(camera, "sensitivity"),
-        ):
+        for topic in self._topics.held_by_camera(camera):
             self._publisher.forget_state(topic)
 
     def forget_rule(self, camera: str, rule: str) -> None:
         """Clear the retained states of a rule that is no longer asked at a camera."""
-        self._publisher.forget_state(self._topics.rule(camera, rule))
-        self._publisher.forget_state(self._topics.rule_attributes(camera, rule))
+        for topic in self._topics.held_by_rule(camera, rule):
+            self._publisher.forget_state(topic)
 
     def _say(self, topic: str, text: str) -> None:
         self._publisher.publish_state(topic, text.encode())

@@ -22,16 +22,14 @@ log = logging.getLogger(__name__)
 TOLD = "discovery"  # the store's key of what Home Assistant was told
 
 
-def announce_info(announcer: Announcer, config: Config, model: ModelReport | None) -> None:
-    """Publish node, version, model, cameras and rules."""
-    announcer.info(
-        Info(
-            node=config.node,
-            version=__version__,
-            model=model,
-            cameras=list(config.cameras),
-            rules=list(config.rules),
-        )
+def build_info(config: Config, model: ModelReport | None) -> Info:
+    """Node, version, model, cameras and rules."""
+    return Info(
+        node=config.node,
+        version=__version__,
+        model=model,
+        cameras=list(config.cameras),
+        rules=list(config.rules),
     )
 
 

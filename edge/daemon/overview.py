@@ -11,11 +11,13 @@ import os
 import time
 from collections.abc import Callable
 
-from edge.daemon.introduction import announce_discovery, announce_info
+from edge.daemon.given_up import hold
+from edge.daemon.introduction import announce_discovery, build_info
 from edge.daemon.parts import Parts
 from edge.daemon.present import build_present
 from edge.daemon.reporter import model_report
 from edge.daemon.stats import build_stats, outbox_stats, resident_mb
+from edge.daemon.wiring import mqtt_settings
 from edge.errors import StoreError
 from edge.findings import Stats
 from edge.present import Present
@@ -78,7 +80,9 @@ class Overview:
     def announce_info(self) -> None:
         """Publish what this box is, with the model as far as it is known."""
         parts = self._parts
-        announce_info(parts.announcer, parts.config, model_report(parts.analyst.host.info))
+        info = build_info(parts.config, model_report(parts.analyst.host.info))
+        parts.announcer.info(info)
+        hold(parts.config, mqtt_settings(parts.config), parts.publisher, parts.store, info)
 
     def announce_stats(self) -> None:
         """Publish the statistics; left out while the store refuses."""

@@ -21,6 +21,7 @@ from edge.daemon.cameras import Cameras
 from edge.daemon.child import Child, Inbox
 from edge.daemon.conversations import Door
 from edge.daemon.disk import DiskThread
+from edge.daemon.given_up import former_names
 from edge.daemon.http_host import HttpHost
 from edge.daemon.intake import Intake
 from edge.daemon.plans import AnalyzerPlan, TuneJob, analyzer_body, tuner_body
@@ -109,7 +110,9 @@ def build_publisher(config: Config, store: Store, inbox: Inbox) -> Publisher:
         except queue.Full:
             log.warning("the daemon is too busy; an MQTT command was dropped: %s", command)
 
-    return Publisher(mqtt_settings(config), store, on_command, config.cameras)
+    settings = mqtt_settings(config)
+    former = former_names(settings, store)
+    return Publisher(settings, store, on_command, config.cameras, former)
 
 
 def _spawn_analyzer(inbox: Inbox, plan: AnalyzerPlan, generation: int) -> Child:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import paho.mqtt.client as paho
@@ -27,13 +28,23 @@ _KEEPALIVE_CODE: Final = 0x8D
 _TAKEN_OVER_CODE: Final = 0x8E
 
 
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A topic filter to subscribe to; of commands nothing retained is wanted: it is old, and would
+    come again at every connection.
+    """
+
+    topic: str
+    wants_retained: bool = False
+
+
 class Attempt:
     """One connection. All callbacks run in the link's thread, inside `Client.loop`."""
 
     def __init__(
         self,
         settings: MqttSettings,
-        filters: Sequence[str],
+        filters: Sequence[Filter],
         on_event: Callable[[LinkEvent], None],
         on_message: Callable[[Incoming], None],
     ) -> None:
@@ -88,11 +99,23 @@ class Attempt:
         if not self._filters:
             return
         if self._settings.version == "5":
-            # Retain handling 2: a retained command would come again at every connection.
-            options = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
-            client.subscribe([(name, options) for name in self._filters])
+            send, hold = (
+                SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE,
+                SubscribeOptions.RETAIN_DO_NOT_SEND,
+            )
+            client.subscribe(
+                [
+                    (
+                        one.topic,
+                        SubscribeOptions(
+                            qos=1, retainHandling=send if one.wants_retained else hold
+                        ),
+                    )
+                    for one in self._filters
+                ]
+            )
         else:
-            client.subscribe([(name, 1) for name in self._filters])
+            client.subscribe([(one.topic, 1) for one in self._filters])
 
     def _subscribed(
         self,
@@ -102,9 +125,9 @@ class Attempt:
         codes: list[ReasonCode],
         _properties: Properties | None,
     ) -> None:
-        for name, code in zip(self._filters, codes, strict=False):
+        for one, code in zip(self._filters, codes, strict=False):
             if code.is_failure:
-                logger.warning("mqtt: the broker refused to send us %s: %s", name, code)
+                logger.warning("mqtt: the broker refused to send us %s: %s", one.topic, code)
 
     def _disconnected(
         self,

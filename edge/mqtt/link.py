@@ -23,7 +23,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from edge.errors import DeliveryError
-from edge.mqtt.attempt import Attempt
+from edge.mqtt.attempt import Attempt, Filter
 from edge.mqtt.backoff import Backoff
 from edge.mqtt.commands import Incoming
 from edge.mqtt.faults import describe_connect_fault
@@ -59,7 +59,7 @@ class Link:
         settings: MqttSettings,
         *,
         will: Will,
-        filters: Sequence[str],
+        filters: Sequence[Filter],
         on_event: Callable[[LinkEvent], None],
         on_message: Callable[[Incoming], None],
     ) -> None:

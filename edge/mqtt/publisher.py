@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from edge.errors import CommandRefused
+from edge.mqtt.attempt import Filter
 from edge.mqtt.commands import AskCommand, Command, Incoming, parse_command
+from edge.mqtt.former import Former, FormerNames
 from edge.mqtt.link import GOODBYE_S, Link, Will
 from edge.mqtt.outbox import Outbox
 from edge.mqtt.pump import Pump, Reply
@@ -55,7 +57,8 @@ class Publisher:
     """The node's voice on MQTT. Every public method may be called from any thread.
 
     `on_command` gets each good command in the link's thread and must be quick. `cameras` are the
-    names that commands may speak of; `set_cameras` changes them.
+    names that commands may speak of; `set_cameras` changes them. What is retained under `former`
+    names of this box is cleared when the broker shows that nobody else has them.
     """
 
     def __init__(
@@ -64,17 +67,20 @@ class Publisher:
         outbox: Outbox,
         on_command: Callable[[Command], None],
         cameras: Iterable[str] = (),
+        former: Iterable[Former] = (),
     ) -> None:
         self.topics = Topics(settings.node, settings.prefix, settings.discovery_prefix)
         self._settings = settings
         self._outbox = outbox
         self._on_command = on_command
         self._cameras = frozenset(cameras)
-        self._pump = Pump(settings, outbox, self.topics.status, STOPPED)
+        self._pump = Pump(settings, outbox, self.topics.root, STOPPED)
         self._pump.board.set(self.topics.status, ONLINE, retain=True)  # first on each connection
-        filters = list(self.topics.command_filters)
+        self._former = FormerNames(former)
+        filters = [Filter(topic) for topic in self.topics.command_filters]
         if settings.discovery:
-            filters.append(self.topics.discovery_status)
+            filters.append(Filter(self.topics.discovery_status))
+        filters += [Filter(topic, wants_retained=True) for topic in self._former.filters]
         self._link = Link(
             settings,
             will=Will(self.topics.status, OFFLINE),
@@ -173,6 +179,10 @@ class Publisher:
             if not message.retained and message.payload.strip().lower() == ONLINE:
                 self._pump.board.again(f"{self._settings.discovery_prefix}/device/")
                 self._pump.wake()
+            return
+        if message.topic in self._former.filters:
+            for topic in self._former.heard(message.topic, message.payload):
+                self.forget_state(topic)
             return
         if self.topics.is_own_state(message.topic):
             return

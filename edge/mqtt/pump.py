@@ -67,14 +67,13 @@ class PumpCounts:
 class Pump:
     """Publishes until `stop`. Its other methods may be called from any thread and never block."""
 
-    def __init__(
-        self, settings: MqttSettings, outbox: Outbox, status_topic: str, stopped: bytes
-    ) -> None:
+    def __init__(self, settings: MqttSettings, outbox: Outbox, root: str, stopped: bytes) -> None:
         self.board = StateBoard(settings.retry_first_s, settings.retry_max_s)
         self.rows_wanted = threading.Event()  # the outbox was read to its end
         self.goodbye_taken = threading.Event()  # the broker has `stopped`
         self._settings = settings
-        self._status_topic = status_topic
+        self._root = f"{root}/"
+        self._status_topic = f"{root}/status"
         self._stopped = stopped
         self._feed = RowFeed(outbox, settings.retry_first_s, settings.retry_max_s)
         self._events: queue.SimpleQueue[LinkEvent | _Wake] = queue.SimpleQueue()
@@ -298,6 +297,8 @@ class Pump:
         topic = _topic(message)
         correlation = message.address.correlation if isinstance(message, Reply) else b""
         retain = not isinstance(message, Reply) and message.retain
+        if not isinstance(message, StateMessage | Reply) and not topic.startswith(self._root):
+            retain = False  # a row of a name that was given up since: see `former`
         if not session.fits(topic, message.payload, correlation):
             self._take_back(message, PACKET_TOO_LARGE)
             return

@@ -138,6 +138,22 @@ class Topics:
         """The last keyframe as JPEG bytes; retained."""
         return self._of_camera(camera, "snapshot")
 
+    def held_by_camera(self, camera: str) -> tuple[str, ...]:
+        """All retained topics of a camera, but for its rules'."""
+        return (
+            self.camera_status(camera),
+            self.motion(camera),
+            self.capture(camera),
+            self.last(camera),
+            self.snapshot(camera),
+            self.state(camera, "enabled"),
+            self.state(camera, "sensitivity"),
+        )
+
+    def held_by_rule(self, camera: str, rule: str) -> tuple[str, ...]:
+        """The retained topics of a rule at a camera."""
+        return self.rule(camera, rule), self.rule_attributes(camera, rule)
+
     def command(self, camera: str, kind: Literal["enabled", "sensitivity", "ask"]) -> str:
         """Where a camera's command is received."""
         return self._of_camera(camera, f"{kind}/set")

@@ -34,12 +34,14 @@ class MemoryOutbox:
         self.retired: list[int] = []
         self.is_broken = False
 
-    def add(self, camera: str, payload: bytes | str, topic: str = "") -> int:
+    def add(
+        self, camera: str, payload: bytes | str, topic: str = "", *, retain: bool = False
+    ) -> int:
         """Store a row, on the camera's finding topic of node `box` if no topic is given."""
         data = payload.encode() if isinstance(payload, str) else payload
         with self._changed:
             self._last_id += 1
-            row = Row(self._last_id, camera, topic or f"edge/box/{camera}/finding", data)
+            row = Row(self._last_id, camera, topic or f"edge/box/{camera}/finding", data, retain)
             self._rows[row.id] = row
             self._added = True
             self._changed.notify_all()
