@@ -18,6 +18,7 @@ from edge.daemon.child import (
     ParentConnection,
     leave_signals_to_the_daemon,
     name_process,
+    offer_memory_first,
     serve_commands,
 )
 from edge.daemon.messages import (
@@ -50,6 +51,7 @@ def run_analyzer(pipe: ParentConnection, plan: AnalyzerPlan) -> None:
     name_process("analyzer")
     start_logging(plan.log_level)
     os.nice(plan.nice)
+    offer_memory_first()  # it holds the most, and is replaced in seconds
     orders = _Orders()
     serve_commands(pipe, orders.take)
     try:

@@ -19,6 +19,7 @@ from edge.daemon.child import (
     kill_all_children,
     leave_signals_to_the_daemon,
     name_process,
+    offer_memory_first,
 )
 
 
@@ -42,6 +43,14 @@ def bear_a_name(pipe: Connection) -> None:
     name_process("a_camera_of_a_very_long_name")
     shown = (Path("/proc/self/cmdline").read_bytes(), Path("/proc/self/comm").read_text())
     pipe.send((before, *shown, os.environ["PATH"], Path("/proc/self/environ").read_bytes()))
+
+
+def offer_memory(pipe: Connection) -> None:
+    """Process body: tells how willing it is to be ended, before and after."""
+    score = Path("/proc/self/oom_score_adj")
+    before = int(score.read_text())
+    offer_memory_first()
+    pipe.send((before, int(score.read_text())))
 
 
 @pytest.fixture
@@ -69,6 +78,15 @@ def test_a_process_has_its_name_in_ps(inbox: Inbox, caplog: pytest.LogCaptureFix
     assert f"PATH={path}".encode() in environment.split(b"\0"), "what lies behind is untouched"
     assert f"porch: started as process {child.pid}" in caplog.text
     assert inbox.get(timeout=20) == ChildGone("porch", 9, 0)
+
+
+def test_what_needs_the_most_memory_is_ended_first(inbox: Inbox) -> None:
+    Child("willing", 10, offer_memory, (), inbox)
+    said = inbox.get(timeout=20)
+    assert isinstance(said, FromChild)
+    before, after = said.message  # type: ignore[misc]
+    assert after == 900 > before
+    assert inbox.get(timeout=20) == ChildGone("willing", 10, 0)
 
 
 def test_every_child_can_be_killed_at_the_end(inbox: Inbox) -> None:
