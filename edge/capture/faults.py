@@ -13,7 +13,13 @@ import av
 
 from edge.capture.kinds import OpenPlan
 from edge.capture.settings import SourceSettings
-from edge.errors import CaptureError, SourceBroken, SourceUnreachable, SourceUnsupported
+from edge.errors import (
+    CaptureError,
+    SourceBroken,
+    SourceRefused,
+    SourceUnreachable,
+    SourceUnsupported,
+)
 from edge.redact import redact_text, redact_url, url_secrets
 
 Fault = TypeVar("Fault", bound=CaptureError)
@@ -58,7 +64,7 @@ def open_fault(
     number = getattr(error, "errno", None)
     kind: type[CaptureError] = SourceUnreachable
     if isinstance(error, _ACCOUNT_REFUSED):
-        kind, what = SourceUnsupported, "the camera refused the user name or the password"
+        kind, what = SourceRefused, "the camera refused the user name or the password"
     elif isinstance(error, _TIMED_OUT) or (network and waited_s >= settings.open_timeout_s):
         what = f"no answer within {settings.open_timeout_s:g} s"
     elif isinstance(error, _NOT_FOUND):

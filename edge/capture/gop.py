@@ -25,6 +25,8 @@ class GopMeter:
 
     def note(self, *, is_iframe: bool, now_s: float) -> None:
         """The next packet, at stream time `now_s`."""
+        # an RTSP stream's first packet may have no time but ours, which is far ahead
+        self._started_s = min(self._started_s, now_s)
         self._now_s = now_s
         if is_iframe:
             if self._running is not None and now_s > self._started_s:

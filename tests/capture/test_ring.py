@@ -72,3 +72,11 @@ def test_gops(iframes_at: list[int], until: int, expected: tuple[int, float] | N
     for i in range(until):
         meter.note(is_iframe=i in iframes_at, now_s=float(i))
     assert (meter.frames, meter.seconds) == (expected or (None, None))
+
+
+def test_a_first_i_frame_without_a_time_of_the_stream() -> None:
+    meter = GopMeter()
+    meter.note(is_iframe=True, now_s=50_000.0)  # the receive clock's
+    for i in range(1, 81):
+        meter.note(is_iframe=False, now_s=i / 10)
+    assert (meter.frames, meter.seconds) == (81, pytest.approx(7.9))
