@@ -58,7 +58,7 @@ class Link:
         self,
         settings: MqttSettings,
         *,
-        will: Will,
+        will: Will | None,
         filters: Sequence[Filter],
         on_event: Callable[[LinkEvent], None],
         on_message: Callable[[Incoming], None],
@@ -136,7 +136,8 @@ class Link:
         )
         client.connect_timeout = settings.connect_timeout_s
         client.max_inflight_messages_set(0)  # the publisher counts; paho must not queue
-        client.will_set(self._will.topic, self._will.payload, qos=1, retain=True)
+        if self._will is not None:
+            client.will_set(self._will.topic, self._will.payload, qos=1, retain=True)
         if settings.username:
             client.username_pw_set(settings.username, settings.password or None)
         if settings.tls is not None:

@@ -184,7 +184,7 @@ class Publisher:
             for topic in self._former.heard(message.topic, message.payload):
                 self.forget_state(topic)
             return
-        if self.topics.is_own_state(message.topic):
+        if self.topics.is_own_state(message.topic) or message.topic == self.topics.probe:
             return
         try:
             command = parse_command(self.topics, self._cameras, message)

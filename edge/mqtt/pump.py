@@ -21,14 +21,13 @@ from edge.mqtt.commands import ReplyAddress
 from edge.mqtt.faults import describe_publish_refusal
 from edge.mqtt.outbox import Outbox, OutboxRow
 from edge.mqtt.rows import RowFeed
-from edge.mqtt.session import Acknowledged, LinkDown, LinkEvent, LinkUp, Session
+from edge.mqtt.session import FIRST_FAILURE_CODE, Acknowledged, LinkDown, LinkEvent, LinkUp, Session
 from edge.mqtt.settings import MqttSettings
 from edge.mqtt.states import StateBoard, StateMessage
 
 logger = logging.getLogger(__name__)
 
 MAX_REPLIES: Final = 64  # answers waiting for the broker; the oldest is dropped
-FIRST_FAILURE_CODE: Final = 0x80  # MQTT 5, 2.4; 0x10, no matching subscribers, is a success
 PACKET_TOO_LARGE: Final = 0x95
 IDLE_S: Final = 1.0  # the clocks are looked at least this often
 STORE_RETRY_S: Final = 1.0

@@ -6,10 +6,13 @@ The pump publishes through it; the link's thread makes it and carries out what i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import paho.mqtt.client as paho
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+
+FIRST_FAILURE_CODE: Final = 0x80  # MQTT 5, 2.4; 0x10, no matching subscribers, is a success
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class LinkDown:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """The broker answered a published message. From 0x80 on the code is a refusal."""
+    """The broker answered a published message. From FIRST_FAILURE_CODE on it is a refusal."""
 
     message_id: int
     code: int

@@ -1,16 +1,18 @@
 """The TLS context of a connection, built from files that are read at each connection.
 
-Raises DeliveryError with the file and what is wrong with it. Called by the link.
+Raises DeliveryError with the file and what is wrong with it. Called by the link and by
+`edge doctor`.
 """
 
 from __future__ import annotations
 
+import socket
 import ssl
 from pathlib import Path
 
 from edge.errors import DeliveryError
-from edge.mqtt.faults import describe_file_fault
-from edge.mqtt.settings import TlsSettings
+from edge.mqtt.faults import describe_connect_fault, describe_file_fault
+from edge.mqtt.settings import MqttSettings, TlsSettings
 
 
 def build_tls_context(tls: TlsSettings) -> ssl.SSLContext:
@@ -31,6 +33,27 @@ def build_tls_context(tls: TlsSettings) -> ssl.SSLContext:
     if tls.cert is not None:
         _load_client_certificate(context, tls.cert, tls.key)
     return context
+
+
+def certificate_end_s(settings: MqttSettings) -> float | None:
+    """Until when the broker's certificate is valid, in seconds since 1970.
+
+    None without TLS, and where it is not checked. Connects and says nothing; blocks for up to twice
+    the connect time-out. Raises DeliveryError where no TLS connection comes about.
+    """
+    if settings.tls is None or not settings.tls.verify:
+        return None
+    context = build_tls_context(settings.tls)
+    address = (settings.host, settings.port)
+    try:
+        with (
+            socket.create_connection(address, settings.connect_timeout_s) as plain,
+            context.wrap_socket(plain, server_hostname=settings.host) as secured,
+        ):
+            certificate = secured.getpeercert() or {}
+    except (OSError, UnicodeError) as fault:
+        raise DeliveryError(describe_connect_fault(fault, settings)) from None
+    return float(ssl.cert_time_to_seconds(str(certificate["notAfter"])))
 
 
 def _load_client_certificate(context: ssl.SSLContext, cert: Path, key: Path | None) -> None:

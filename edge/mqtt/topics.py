@@ -185,6 +185,14 @@ class Topics:
         """What to subscribe to for commands, misspelt ones included, so that they can be told."""
         return (f"{self.root}/+/+/set",)
 
+    @property
+    def probe(self) -> str:
+        """Where `edge doctor` writes, and reads back what it wrote; the daemon ignores it.
+
+        It lies where a node may write and listens for commands, so that both rights are tried.
+        """
+        return f"{self.root}/cmd/doctor/set"
+
     def is_own_state(self, topic: str) -> bool:
         """Whether a topic that looks like a command's is the state of a rule that is called set."""
         levels = topic.removeprefix(f"{self.root}/").split("/")
