@@ -6,6 +6,7 @@
     │   ├── SourceUnreachable     cannot be opened now (network, device, file); worth retrying
     │   ├── SourceBroken          was open and failed (read error, time-out); worth retrying
     │   ├── SourceUnsupported     can never work as configured (codec, no video stream, absurd size)
+    │   │   └── SourceRefused         the camera does not accept the account
     │   └── SourceEnded           a file that is not looped came to its end
     ├── PictureError          a picture that cannot be read, written or has impossible dimensions
     ├── QuestionError         a question that cannot be asked (empty, too long, bad options)
@@ -20,6 +21,7 @@
     │   └── AnalysisFailed        one analysis failed or ran past its deadline
     ├── StoreError            the database or the snapshot folder
     │   └── SnapshotMissing       no snapshot of that id is kept (never was, or aged out)
+    ├── ServiceError          the systemd service cannot be installed or removed
     └── DeliveryError         MQTT
         └── CommandRefused        a message that came in and cannot be acted on; `kind` says why
 
@@ -78,6 +80,10 @@ class SourceUnsupported(CaptureError):
     """The source cannot work as it is configured."""
 
 
+class SourceRefused(SourceUnsupported):
+    """The camera does not accept the user name or the password."""
+
+
 class SourceEnded(CaptureError):
     """A file source that is not looped came to its end."""
 
@@ -132,6 +138,10 @@ class StoreError(EdgeError):
 
 class SnapshotMissing(StoreError):
     """No snapshot of that id is kept."""
+
+
+class ServiceError(EdgeError):
+    """The systemd service cannot be installed or removed."""
 
 
 class DeliveryError(EdgeError):

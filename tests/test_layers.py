@@ -11,8 +11,8 @@ import pytest
 
 EDGE = Path(__file__).parents[1] / "edge"
 STAGES = {"capture", "sampler", "vlm", "rules", "store", "mqtt", "web"}
-WIRING = {"daemon", "cli", "demo", "bench", "convert", "replay"}  # may import any stage
-TOOLS = {"hub"}  # leaf folders that no stage imports
+WIRING = {"daemon", "cli", "demo", "bench", "convert", "replay", "doctor"}  # may import any stage
+TOOLS = {"hub", "service"}  # leaf folders that no stage imports
 NOUNS = {p.stem for p in EDGE.glob("*.py")} - {"__init__", "__main__"}
 
 # library -> the folders or top-level modules that may import it

@@ -23,6 +23,8 @@ COMMANDS = (
     "demo",
     "run",
     "check",
+    "doctor",
+    "service",
     "ask",
     "replay",
     "tune",

@@ -12,6 +12,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,19 @@ class Archive:
 
     def _is_late(self) -> bool:
         return time.monotonic() > self._until_mono_s
+
+
+def read_latest(path: Path, limit: int) -> tuple[Finding, ...]:
+    """The latest findings in a database that another process may hold; changes nothing.
+
+    Raises StoreError if it is not there or cannot be read.
+    """
+    with translated(path, "reading findings"), closing(open_reader(path)) as connection:
+        rows = connection.execute(
+            "SELECT number, ts, id, document FROM findings ORDER BY ts DESC, number DESC LIMIT ?",
+            (limit,),
+        ).fetchall()
+    return tuple(_parsed(rows))
 
 
 def _conditions(query: FindingQuery) -> tuple[list[str], list[object]]:

@@ -49,8 +49,11 @@ class Certificates:
     other_ca: Path
 
 
-def make_certificates(folder: Path) -> Certificates:
-    """Make them with the openssl command, valid for a day; the server's is for localhost alone."""
+def make_certificates(folder: Path, *, days: int = 1) -> Certificates:
+    """Make them with the openssl command; the server's is for localhost alone.
+
+    Valid for `days`, or with -1 until yesterday.
+    """
 
     def openssl(*arguments: str) -> None:
         subprocess.run(["openssl", *arguments], check=True, capture_output=True, cwd=folder)
@@ -66,7 +69,7 @@ def make_certificates(folder: Path) -> Certificates:
         openssl("req", "-new", *key[:-2], "-keyout", f"{name}.key", "-out", f"{name}.csr",
                 "-subj", subject)  # fmt: skip
         openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key",
-                "-CAcreateserial", "-days", "1", "-extfile", f"{name}.ext",
+                "-CAcreateserial", "-days", str(days), "-extfile", f"{name}.ext",
                 "-out", f"{name}.crt")  # fmt: skip
     names = ("ca.crt", "server.crt", "server.key", "client.crt", "client.key", "other.crt")
     return Certificates(*(folder / name for name in names))

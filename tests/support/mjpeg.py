@@ -13,6 +13,7 @@ import http.server
 import io
 import itertools
 import threading
+import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Literal, Self
@@ -38,7 +39,8 @@ class MjpegServer:
 
     `fault` may be changed at any time: after `fault_after` pictures of a connection, `stall` stops
     sending but keeps the connection, `close` ends it; `mute` accepts and never answers; `page`
-    answers with an HTML page. With an account, other clients get 401.
+    answers with an HTML page. With an account, other clients get 401. The dates of its answers are
+    `clock_off_s` ahead.
     """
 
     def __init__(
@@ -50,12 +52,14 @@ class MjpegServer:
         fault_after: int = 10,
         user: str = "",
         password: str = "",
+        clock_off_s: float = 0.0,
     ) -> None:
         self.jpegs = list(jpegs)
         self.fps = fps
         self.fault: Fault = fault
         self.fault_after = fault_after
         self.user, self.password = user, password
+        self.clock_off_s = clock_off_s
         self.connections = 0
         self._stopping = threading.Event()
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler_class())
@@ -105,6 +109,9 @@ class MjpegServer:
                     server._answer(self)
                 except OSError:
                     return  # the client went away
+
+            def date_time_string(self, timestamp: float | None = None) -> str:
+                return super().date_time_string((timestamp or time.time()) + server.clock_off_s)
 
             def log_message(self, *_: object) -> None:
                 return

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge.daemon.child import OOM_SCORE
+from edge.service.unit import build_unit
 
 MAX_EXPOSURE = 1.5
 UNIT = Path(__file__).parents[2] / "systemd" / "edge.service"
@@ -97,3 +98,8 @@ def test_the_analyzer_may_lower_its_priority() -> None:
     text = UNIT.read_text()
     assert "SystemCallFilter=@system-service" in text
     assert not re.search(r"^SystemCallFilter=~.*@resources", text, re.MULTILINE)
+
+
+def test_the_unit_to_copy_is_the_one_that_is_installed() -> None:
+    # after a change there: python -m edge service unit > systemd/edge.service
+    assert UNIT.read_text() == build_unit()
