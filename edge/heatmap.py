@@ -47,15 +47,6 @@ class AttentionMap:
         if not (self.cells.min() >= 0 and abs(float(self.cells.sum()) - 1) < 1e-3):
             raise ValueError("cells must not be negative, and their sum must be 1")
 
-    @property
-    def brightest(self) -> Box:
-        """The cell that was looked at most, as a part of the frame."""
-        rows, columns = self.cells.shape
-        row, column = divmod(int(np.argmax(self.cells)), columns)
-        width, height = self.box.width / columns, self.box.height / rows
-        x1, y1 = self.box.x1 + column * width, self.box.y1 + row * height
-        return Box(x1, y1, min(1.0, x1 + width), min(1.0, y1 + height))
-
     def share_in(self, part: Box) -> float:
         """The share 0..1 of the map that lies in a part of the frame; cut cells count in part."""
         rows, columns = self.cells.shape

@@ -137,11 +137,6 @@ class Reporter:
             self.flush()
         return len(self._unwritten)
 
-    @property
-    def num_unwritten(self) -> int:
-        """Finding messages that wait for the disk."""
-        return len(self._unwritten)
-
     def _write(self, finding: Finding) -> None:
         self._unwritten.append(finding)
         if len(self._unwritten) > MAX_UNWRITTEN:

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from edge.demo.drawing import draw
 from edge.demo.story import Story
-from edge.demo.world import DoorState, Kind, Truth
+from edge.demo.world import Kind, Truth
 
 T = TypeVar("T")
 SIZE_PX = (320, 180)  # what can be seen does not depend on the size; small ones are drawn sooner
@@ -66,11 +66,6 @@ def presence(
 def counts(story: Story, kind: Kind, from_s: float, to_s: float) -> list[Span[int]]:
     """How many things of the kind were visible."""
     return spans(story, lambda truth: truth.count(kind), from_s, to_s)
-
-
-def door_states(story: Story, from_s: float, to_s: float) -> list[Span[DoorState | None]]:
-    """How the door stood; None while it could not be seen."""
-    return spans(story, lambda truth: truth.door.state if truth.door else None, from_s, to_s)
 
 
 def _change_between(

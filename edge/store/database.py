@@ -206,13 +206,6 @@ class Store:
         rows = self._connections.read("reading findings", "SELECT id FROM findings ORDER BY number")
         return [row[0] for row in rows]
 
-    def first_seen(self, finding_id: str) -> float | None:
-        """When a finding was first recorded (s since 1970), or None if there is none of that id."""
-        rows = self._connections.read(
-            "reading findings", "SELECT first_seen FROM findings WHERE id = ?", (finding_id,)
-        )
-        return float(rows[0][0]) if rows else None
-
     def save_state(self, key: str, value: State) -> None:
         """Keep a small JSON object under `key`, in place of an earlier one."""
         with self._connections.transaction(f"saving the state {key}") as connection:

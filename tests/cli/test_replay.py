@@ -11,8 +11,8 @@ from pathlib import Path
 import av
 import pytest
 
-from edge.cli import main
 from tests.support.clips import Walk, encode_clip, moving_scene
+from tests.support.commands import run
 
 CONFIG = """\
 mqtt: {host: localhost}
@@ -45,14 +45,6 @@ def config(tmp_path: Path) -> Path:
     path = tmp_path / "edge.yaml"
     path.write_text(CONFIG)
     return path
-
-
-def run(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
-    try:
-        status = main([str(word) for word in words])
-    except SystemExit as end:
-        status = int(end.code or 0)
-    return status, *capsys.readouterr()
 
 
 def lines_of(out: str) -> list[dict]:

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.cli import main
 from edge.config.load import load_text
 from edge.geometry import Box
 from edge.tuning import TuneReport
 from tests.support.clips import encode_clip
+from tests.support.commands import run
 from tests.support.synthetic_scene import Scene, Thing, grid
 
 CONFIG = """\
@@ -43,14 +43,6 @@ def config(tmp_path: Path) -> Path:
     path = tmp_path / "edge.yaml"
     path.write_text(CONFIG)
     return path
-
-
-def run(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
-    try:
-        status = main([str(word) for word in words])
-    except SystemExit as end:
-        status = int(end.code or 0)
-    return status, *capsys.readouterr()
 
 
 def test_a_clip_is_tuned_in_a_cameras_place_and_nothing_is_changed(

@@ -58,13 +58,13 @@ def test_nothing_is_lost_while_the_disk_is_full(
         reporter.end(first.id, {})
         second = reporter.open(make_keyframe(), snapshot=False)
         assert outbox(store) == [(1, "new")]
-        assert reporter.num_unwritten == 3
+        assert reporter.flush_all(0) == 3
         assert [r.levelname for r in caplog.records] == ["ERROR"], "said once"
     store.is_full = False
     reporter.flush()
     assert outbox(store) == [(1, "new"), (2, "update"), (3, "end"), (4, "new")]
     assert {f.id for f in store.open_findings()} == {second.id}
-    assert reporter.num_unwritten == reporter.dropped == 0
+    assert reporter.flush_all(0) == reporter.dropped == 0
 
 
 def test_what_waits_is_bounded(store: RefusingStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +73,7 @@ def test_what_waits_is_bounded(store: RefusingStore, monkeypatch: pytest.MonkeyP
     store.is_full = True
     for _ in range(25):
         reporter.open(make_keyframe(), snapshot=False)
-    assert (reporter.num_unwritten, reporter.dropped) == (20, 5)
+    assert (reporter.flush_all(0), reporter.dropped) == (20, 5)
     store.is_full = False
     reporter.flush()
     assert [seq for seq, _ in outbox(store)] == list(range(1, 21))
@@ -88,6 +88,6 @@ def test_after_a_long_refusal_the_backlog_is_written_bit_by_bit(store: RefusingS
     assert reporter.flush_all(10) == number, "it gives up while the disk refuses"
     store.is_full = False
     reporter.flush()
-    assert reporter.num_unwritten == number - reporter_module.FLUSH_AT_ONCE
+    assert reporter.flush_all(0) == number - reporter_module.FLUSH_AT_ONCE
     assert reporter.flush_all(10) == 0
     assert [seq for seq, _ in outbox(store)] == list(range(1, number + 1))

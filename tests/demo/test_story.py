@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from edge.demo.account import SIZE_PX, counts, door_states, presence, spans, truth_at
+from edge.demo.account import SIZE_PX, counts, presence, spans, truth_at
 from edge.demo.drawing import draw
 from edge.demo.home import DOOR
 from edge.demo.story import CYCLE_S, TURN_S, Story
@@ -80,7 +80,7 @@ def test_the_account_is_what_pictures_show():
     story = Story()
     seen = presence(story, "person", 75, 105)
     assert len(seen) == 1  # only the one who goes in
-    doors = door_states(story, 75, 105)
+    doors = spans(story, lambda truth: truth.door.state if truth.door else None, 75, 105)
     states = [span.value for span in doors]
     assert states == ["closed", "ajar", "open", "ajar", "closed"]
     for t_s in range(75, 105):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 
 from edge.errors import StoreError
 from edge.findings import Finding, new_finding_id
-from edge.store.database import Store, open_store
+from edge.store.database import DATABASE_NAME, Store, open_store
 from edge.store.outbox import OutboxMessage
 from edge.store.settings import StoreSettings
 from tests.support.finding_samples import build_finding, build_messages
@@ -74,7 +76,8 @@ def test_update_and_end_replace_the_finding_and_add_messages(settings: StoreSett
 
         assert store.finding(first.id) == end
         assert store.finding_ids() == [first.id]
-        assert store.first_seen(first.id) == 1000.0
+        with closing(sqlite3.connect(settings.folder / DATABASE_NAME)) as connection:
+            assert connection.execute("SELECT first_seen FROM findings").fetchall() == [(1000.0,)]
         assert [r.created_at for r in store.pending(10)] == [1000.0, 2000.0, 2000.0]
 
 
