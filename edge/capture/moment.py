@@ -19,9 +19,9 @@ from edge.capture.packets import Received
 from edge.errors import PictureError
 
 NEAR_S = 0.1  # a picture further from the moment than this is another moment
-# Two pictures of 1080p at a time wait for each other: the last one of a GOP of 50 was there after
-# 310 ms with two threads, 234 ms with three, 268 ms with four and 320 ms with one, on two busy
-# cores, for 8 % more CPU time than one takes; each costs 6 MB as long as the decoder is kept.
+# The last picture of a GOP of 50 in 1080p takes 170 ms of one thread. On two cores shared with other
+# work it was there after 320 ms with one thread, 310 with two, which wait for each other, 234 with
+# three and 268 with four, for 8 % more CPU time; each costs 6 MB as long as the decoder is kept.
 DECODE_THREADS = 3
 
 

@@ -21,8 +21,9 @@ from edge.mqtt.commands import AskCommand, Command, Incoming, parse_command
 from edge.mqtt.former import Former, FormerNames
 from edge.mqtt.link import GOODBYE_S, Link, Will
 from edge.mqtt.outbox import Outbox
-from edge.mqtt.pump import Pump, Reply
+from edge.mqtt.pump import Pump
 from edge.mqtt.refusal import RefusalLog, answer_refused_ask
+from edge.mqtt.replies import Reply
 from edge.mqtt.settings import MqttSettings
 from edge.mqtt.topics import Topics, check_publish_topic
 

@@ -11,15 +11,14 @@ import logging
 import queue
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from edge.errors import EdgeError
-from edge.mqtt.commands import ReplyAddress
 from edge.mqtt.faults import describe_publish_refusal
 from edge.mqtt.outbox import Outbox, OutboxRow
+from edge.mqtt.replies import Reply, ReplyQueue
 from edge.mqtt.rows import RowFeed
 from edge.mqtt.session import FIRST_FAILURE_CODE, Acknowledged, LinkDown, LinkEvent, LinkUp, Session
 from edge.mqtt.settings import MqttSettings
@@ -27,19 +26,10 @@ from edge.mqtt.states import StateBoard, StateMessage
 
 logger = logging.getLogger(__name__)
 
-MAX_REPLIES: Final = 64  # answers waiting for the broker; the oldest is dropped
 PACKET_TOO_LARGE: Final = 0x95
 IDLE_S: Final = 1.0  # the clocks are looked at least this often
 STORE_RETRY_S: Final = 1.0
 MAX_REMEMBERED: Final = 1000  # cameras and topics whose refusal is in the log
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """The answer to a question, on its way."""
-
-    address: ReplyAddress
-    payload: bytes
 
 
 class _Wake:
@@ -77,9 +67,7 @@ class Pump:
         self._feed = RowFeed(outbox, settings.retry_first_s, settings.retry_max_s)
         self._events: queue.SimpleQueue[LinkEvent | _Wake] = queue.SimpleQueue()
         self._awake = threading.Event()  # a _Wake is in the queue
-        self._replies: deque[Reply] = deque()
-        self._replies_lock = threading.Lock()
-        self._replies_dropped = 0
+        self._replies = ReplyQueue()
         self._stopping = threading.Event()
         self._stop_mono_s = 0.0
         self._thread = threading.Thread(target=self._run, name="mqtt-pump", daemon=True)
@@ -126,11 +114,7 @@ class Pump:
 
     def reply(self, reply: Reply) -> None:
         """Publish an answer; the oldest one is dropped when too many wait."""
-        with self._replies_lock:
-            if len(self._replies) >= MAX_REPLIES:
-                self._replies.popleft()
-                self._replies_dropped += 1
-            self._replies.append(reply)
+        self._replies.put(reply)
         self.wake()
 
     @property
@@ -144,7 +128,7 @@ class Pump:
             connections=self._connections,
             published=self._published,
             refused=self._refused,
-            replies_dropped=self._replies_dropped,
+            replies_dropped=self._replies.num_dropped,
             in_flight=len(self._in_flight),
             held_cameras=self._held_cameras,
             last_error=self._last_error,
@@ -224,9 +208,7 @@ class Pump:
 
     def _lose_connection(self, error: str) -> None:
         """Whatever was in flight counts as never sent; it goes out again, in order."""
-        unanswered = [m for m in self._in_flight.values() if isinstance(m, Reply)]
-        with self._replies_lock:
-            self._replies.extendleft(reversed(unanswered))
+        self._replies.put_back(m for m in self._in_flight.values() if isinstance(m, Reply))
         self._in_flight.clear()
         self._session = None
         self._feed.restart(time.monotonic())
@@ -281,9 +263,8 @@ class Pump:
             self._send(session, message)
 
     def _next_message(self) -> _Message | None:
-        with self._replies_lock:
-            if self._replies:
-                return self._replies.popleft()
+        if (reply := self._replies.take()) is not None:
+            return reply
         now_mono_s = time.monotonic()
         state = self.board.take(now_mono_s)
         if state is not None or self._stopping.is_set() or now_mono_s < self._outbox_retry_mono_s:

@@ -304,9 +304,10 @@ def test_commands_come_in(broker: Mosquitto, make_node: MakeNode, version: str) 
 def test_commands_still_come_in_after_a_reconnect(broker: Mosquitto, make_node: MakeNode) -> None:
     with MqttProxy(broker.port) as proxy, Subscriber(broker.port) as sender:
         node = make_node(proxy.port).wait_connected()
+        wait_until(lambda: broker.log.count("Sending SUBACK to edge-box") == 1)
         proxy.cut()
-        wait_until(lambda: node.publisher.stats().connections == 2)
         wait_until(lambda: broker.log.count("Sending SUBACK to edge-box") == 2)
+        assert node.publisher.stats().connections == 2
         sender.publish("edge/box/cmd/reload/set", "")
         wait_until(lambda: node.commands == [ReloadCommand()])
 
