@@ -19,7 +19,7 @@ from edge.capture.packets import Received
 from edge.errors import PictureError
 
 NEAR_S = 0.1  # a picture further from the moment than this is another moment
-# The last picture of a GOP of 50 in 1080p takes 170 ms of one thread. On two cores shared with other
+# The last picture of a GOP of 50 in 1080p takes 170 ms of one thread. On two cores that had other
 # work it was there after 320 ms with one thread, 310 with two, which wait for each other, 234 with
 # three and 268 with four, for 8 % more CPU time; each costs 6 MB as long as the decoder is kept.
 DECODE_THREADS = 3

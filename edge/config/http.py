@@ -113,6 +113,11 @@ class HttpConfig(Block):
     )
     """Further requests about pictures by name, beside the built-in ones."""
 
+    @property
+    def has_token(self) -> bool:
+        """Whether anybody needs one."""
+        return bool(self.token.get_secret_value() or self.tokens)
+
     @model_validator(mode="after")
     def _check_tokens(self) -> Self:
         faults = []
