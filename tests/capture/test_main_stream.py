@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 
 import av
@@ -194,17 +193,22 @@ def test_the_picture_is_the_main_streams_of_that_moment(monkeypatch: pytest.Monk
         settings = SourceSettings("porch", server.url("/sub"), main_url=server.url("/main"))
         with open_source(settings) as source:
             frames = source.frames()
-            until = time.monotonic() + 20.0
-            while next(frames).image().shape != (360, 640, 3):
-                assert time.monotonic() < until, "the main stream came up"
-            apart = [abs(ball_x(f.luma) - ball_x(f.image())) for f in islice(frames, 12)]
+            until = time.monotonic() + 60.0
+            apart = []
+            while len(apart) < 12:  # on a busy machine the main stream may be late at times
+                frame = next(frames)
+                image = frame.image()
+                if image.shape == (360, 640, 3):
+                    apart.append(abs(ball_x(frame.luma) - ball_x(image)))
+                assert time.monotonic() < until, "the main stream comes up and keeps up"
             facts = source.facts
             assert num_decoders() == 1
             monkeypatch.setattr(main_stream, "KEPT_S", 0.0)
             while num_decoders():
                 next(frames)
-                assert time.monotonic() < until + 20.0, "its decoder is given back"
-            assert next(frames).image().shape == (360, 640, 3)
+                assert time.monotonic() < until, "its decoder is given back"
+            while next(frames).image().shape != (360, 640, 3):
+                assert time.monotonic() < until, "and made again"
     # The ball moves by up to 0.016 a picture: one picture off. A busy machine is late with some.
     assert np.median(apart) < 0.02
     assert facts.main is not None
