@@ -15,6 +15,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from edge.elsewhere import AnswersWord, Circuit, EngineWord
+
 FINDING_SCHEMA: Final = "edge.finding/1"
 INFO_SCHEMA: Final = "edge.info/1"
 STATS_SCHEMA: Final = "edge.stats/1"
@@ -92,8 +94,16 @@ class ModelReport(_Document):
     """Which model answered."""
 
     name: str
-    precision: str
+    precision: str = Field(description="of the weights; empty where it is not known")
     untrained: bool = Field(default=False, description="random weights: the answers mean nothing")
+    engine: EngineWord = Field(
+        default="openvino", description="openvino on this box, an openai server, a pool of boxes"
+    )
+    answers: AnswersWord = Field(
+        default="logits",
+        description="logits and logprobs are read as probabilities; an answer that came as text "
+        "has none and counts as certain",
+    )
 
 
 class TimingReport(_Document):
@@ -251,6 +261,18 @@ class OutboxStats(_Document):
     oldest_age_s: float | None
 
 
+class ServerStats(_Document):
+    """How it goes with the server that is asked, since the analyzer process started."""
+
+    url: str
+    circuit: Circuit = Field(description="open while the server is left alone after failures")
+    requests: int
+    retries: int
+    failures: int
+    standby_answers: int = Field(description="analyses that the model on this box did instead")
+    last_error: str = Field(description="empty while all is well")
+
+
 class Stats(_Document):
     """Published each minute on `{prefix}/{node}/stats`."""
 
@@ -261,13 +283,14 @@ class Stats(_Document):
     counts: KeyframeCounts
     cameras: dict[str, CameraStats]
     outbox: OutboxStats
-    analyzer: str = Field(description="loading | ready | busy | failed")
+    analyzer: str = Field(description="loading | ready | busy | away | failed")
     analyzer_restarts: int
     analysis_ms_median: float | None
     keyframes_per_hour_budget: int | None = Field(
         description="keyframes an hour this box can analyse at its measured speed"
     )
     rss_mb: dict[str, float] = Field(description="resident memory of each process")
+    server: ServerStats | None = Field(default=None, description="where a server is asked")
 
 
 class Info(_Document):

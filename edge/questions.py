@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from edge.elsewhere import AnswersWord, EngineWord
 from edge.errors import QuestionError
 from edge.frames import Image
 from edge.geometry import Box
@@ -225,7 +226,8 @@ class AnalysisResult:
     """Answers in the order of the questions in the request's looks; a view for each look, with
     that of its overview before it where one was shown.
 
-    `attention` has a map for each answer, in the same order, if the request wants them.
+    `attention` has a map for each answer, in the same order, if the request wants them. `model` is
+    the one that answered, where that is not always the same; None for the engine's only one.
     """
 
     id: str
@@ -234,13 +236,21 @@ class AnalysisResult:
     views: tuple[View, ...]
     timing: Timing
     attention: tuple[AttentionMap, ...] = ()
+    model: ModelInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What is known of the loaded model: shown by `edge model info` and published in findings."""
+    """What is known of the loaded model: shown by `edge model info` and published in findings.
+
+    `engine` is where it runs: in this program, on a server, or on other boxes. Of a model elsewhere
+    precision and size may not be known. `answers` says how typed answers came about: `text` has no
+    probabilities, what was written counts as certain.
+    """
 
     name: str
-    precision: str  # of the language model's weights: int4, int8, fp16, fp32
-    parameters_m: float  # millions
+    precision: str  # of the language model's weights: int4, int8, fp16, fp32; "" if not known
+    parameters_m: float  # millions; 0 if not known
     untrained: bool = False  # true for a model whose weights are random: answers mean nothing
+    engine: EngineWord = "openvino"
+    answers: AnswersWord = "logits"

@@ -34,7 +34,8 @@ OWNERS = {
     "PIL": {"pictures", "bench"},  # `edge bench --picture` draws tables
     "sqlite3": {"store"},
     "huggingface_hub": {"hub"},
-    "requests": {"hub"},
+    "requests": {"hub", "vlm"},
+    "urllib3": {"vlm"},
     "rich": {"cli", "hub"},
     "psutil": {"daemon"},
 }

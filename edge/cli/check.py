@@ -12,8 +12,8 @@ from pathlib import Path
 from edge.cli import EX_CONFIG
 from edge.config.load import LoadedConfig, load_config
 from edge.config.printed import build_printable, format_yaml
+from edge.daemon.wiring import find_needed_model
 from edge.errors import ConfigError, ModelError, Problem
-from edge.hub.places import find_model
 from edge.store.place import folder_obstacle
 
 NAME = "check"
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
 def _obstacles(loaded: LoadedConfig) -> Iterator[Problem]:
     """What would keep `edge run`, run by this user on this machine, from starting."""
     try:
-        find_model(loaded.config.vlm.model)
+        find_needed_model(loaded.config)
     except ModelError as error:
         yield Problem("vlm.model", f"{error}.")
     obstacle = folder_obstacle(loaded.config.store.folder)

@@ -37,7 +37,13 @@ from edge.cli.eval_labels import Label, read_labels
 from edge.cli.eval_report import Report, as_json, show
 from edge.cli.eval_scores import Answers
 from edge.config.load import load_config
-from edge.daemon.wiring import analyzer_plan, build_rules, camera_zones
+from edge.daemon.wiring import (
+    analyzer_plan,
+    build_rules,
+    camera_zones,
+    engine_settings,
+    find_needed_model,
+)
 from edge.errors import LabelError, PictureError
 from edge.geometry import Box
 from edge.hub.places import find_model
@@ -46,10 +52,12 @@ from edge.questions import AnalysisRequest, ModelInfo
 from edge.rules.asking import KeyframeFacts, Zones, build_looks
 from edge.rules.rule import Rule
 from edge.rules.state import Moment
+from edge.vlm.remote.settings import RemoteSettings
+from edge.vlm.settings import EngineSettings
 
 if TYPE_CHECKING:
     from edge.config.models import Config
-    from edge.vlm.engine import Engine
+    from edge.vlm.door import AnsweringEngine
 
 NAME = "eval"
 HELP = "test rules on labelled pictures and fit their calibration"
@@ -86,12 +94,10 @@ def run(args: argparse.Namespace) -> int:
     config = load_config(args.config).config
     rules = {rule.name: rule for rule in build_rules(config)}
     labels = read_labels(args.labels, rules, _chosen(args.rule, rules))
-    model_dir = find_model(args.model or config.vlm.model)
 
-    from edge.vlm.engine import open_tested_engine
+    from edge.vlm.door import open_answering
 
-    settings = replace(analyzer_plan(config, model_dir).engine, cache_dir=compiled_dir())
-    with open_tested_engine(settings) as engine:
+    with open_answering(_settings(config, args.model)) as engine:
         answers = ask(engine, rules, camera_zones(config), labels.labels)
         info = engine.info
     reports = [
@@ -116,8 +122,20 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _settings(config: Config, model: str) -> EngineSettings | RemoteSettings:
+    """The engine of the configuration, or the one for another model on this box."""
+    if model:
+        local = engine_settings(config, find_model(model))
+    else:
+        settings = analyzer_plan(config, find_needed_model(config)).engine
+        if isinstance(settings, RemoteSettings):
+            return settings
+        local = settings
+    return replace(local, cache_dir=compiled_dir())
+
+
 def ask(
-    engine: Engine,
+    engine: AnsweringEngine,
     rules: Mapping[str, Rule],
     zones: Mapping[str, Zones],
     labels: Sequence[Label],

@@ -47,8 +47,7 @@ def serve(path: Path) -> int:
     )
     from edge.daemon.reload import log_omissions
     from edge.daemon.service import Daemon
-    from edge.daemon.wiring import store_settings
-    from edge.hub.places import find_model
+    from edge.daemon.wiring import find_needed_model, store_settings
     from edge.logs import start_logging
     from edge.store.database import open_store
 
@@ -60,7 +59,7 @@ def serve(path: Path) -> int:
         log.error("%s cannot be used; going on with the last one that worked", path)
     log_omissions(loaded)
     try:
-        model_dir = find_model(config.vlm.model)
+        model_dir = find_needed_model(config)
     except ModelError as error:
         log.critical("vlm.model: %s", error)
         return EX_CONFIG

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from edge.config.camera import CameraConfig
 from edge.config.faults import Fault, TreePath, show
@@ -197,10 +197,34 @@ def file_advice(config: Config) -> Iterator[Fault]:
             )
 
 
+def engine_advice(config: Config) -> Iterator[Fault]:
+    """What is written about a model elsewhere and has no effect, or is not safe."""
+    vlm = config.vlm
+    if vlm.engine == "openvino":
+        for key, is_set in (("openai", vlm.openai is not None), ("standby", vlm.standby != "none")):
+            if is_set:
+                yield Fault(
+                    f"`{key}` has no effect with `engine: openvino`.",
+                    "Set `engine: openai`, or remove it.",
+                    ("vlm", key),
+                )
+    if vlm.engine == "openai" and vlm.openai is not None:
+        parts = urlsplit(vlm.openai.url)
+        if parts.scheme == "http" and not _is_this_machine(parts.hostname or ""):
+            what = (
+                "the key and pictures are" if vlm.openai.key.get_secret_value() else "pictures are"
+            )
+            yield Fault(
+                f"{what} sent over the network unencrypted.",
+                "Write https:// if the server can do TLS.",
+                ("vlm", "openai", "url"),
+            )
+
+
 def model_advice(config: Config) -> Iterator[Fault]:
     """A model that cannot answer, unless the cameras are drawn ones too."""
     is_demo = all(camera.url.startswith("demo:") for camera in config.cameras.values())
-    if config.vlm.model == DEMO_MODEL and not is_demo:
+    if config.vlm.needs_model and config.vlm.model == DEMO_MODEL and not is_demo:
         yield Fault(
             "the demo model is UNTRAINED (random weights): its answers mean nothing.",
             "Remove `model` to use the default, which `edge model pull` fetches.",
@@ -234,5 +258,6 @@ ADVISERS: list[Callable[[Config], Iterator[Fault]]] = [
     camera_advice,
     mqtt_advice,
     file_advice,
+    engine_advice,
     model_advice,
 ]

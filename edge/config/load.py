@@ -179,7 +179,7 @@ def _private_texts(filled: FilledTree) -> tuple[str, ...]:
     mqtt = filled.values.get("mqtt")
     if isinstance(mqtt, dict):
         texts.add(str(mqtt.get("password") or ""))
-    texts |= _http_tokens(filled.values.get("http"))
+    texts |= _http_tokens(filled.values.get("http")) | _server_key(filled.values.get("vlm"))
     pending: list[Any] = [filled.values.get("cameras")]
     while pending:
         value = pending.pop()
@@ -188,6 +188,11 @@ def _private_texts(filled: FilledTree) -> tuple[str, ...]:
         elif isinstance(value, dict | list):
             pending += value.values() if isinstance(value, dict) else value
     return tuple(sorted(text for text in texts if len(text) >= MIN_SECRET_CHARS))
+
+
+def _server_key(vlm: object) -> set[str]:
+    server = vlm.get("openai") if isinstance(vlm, dict) else None
+    return {str(server.get("key") or "")} if isinstance(server, dict) else set()
 
 
 def _http_tokens(http: object) -> set[str]:

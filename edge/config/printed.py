@@ -21,6 +21,8 @@ def build_printable(loaded: LoadedConfig) -> dict[str, Any]:
     plain = loaded.config.model_dump(mode="json")
     if plain["mqtt"]["password"]:
         plain["mqtt"]["password"] = MASK
+    if (plain["vlm"]["openai"] or {}).get("key"):
+        plain["vlm"]["openai"]["key"] = MASK
     shown: dict[str, Any] = _masked(plain, (), plain, loaded)
     return shown
 

@@ -20,6 +20,7 @@ from pydantic import (
 
 from edge.config.block import Between, Block, FilePath, Text, TopicLevels, one_of, resolve_path
 from edge.config.describe_as import DescribeAs
+from edge.config.engines import OpenAiConfig
 from edge.config.faults import Fault, refuse, show
 from edge.config.model_names import DEFAULT_MODEL, DEMO_MODEL
 from edge.config.quantities import duration, size
@@ -153,6 +154,12 @@ class SessionsConfig(Block):
 class VlmConfig(Block):
     """The vision-language model."""
 
+    engine: Annotated[Literal["openvino", "openai"], one_of(("openvino", "openai"))] = "openvino"
+    """Where the model is: `openvino` on this box, `openai` on the server of the block `openai`."""
+    openai: OpenAiConfig | None = None
+    """The server that is asked with `engine: openai`."""
+    standby: Annotated[Literal["none", "local"], one_of(("none", "local"))] = "none"
+    """`local` has the `model` on this box take over while the model elsewhere is away."""
     model: Text = DEFAULT_MODEL
     """`demo` (bundled, untrained), a folder (/..., ./...), or a hub id OWNER/NAME."""
     threads: Annotated[int, Between(1, 1024)] | None = None
@@ -204,6 +211,23 @@ class VlmConfig(Block):
                 "Write auto, small, medium, large, or WIDTHxHEIGHT with sides of 32 to 4096.",
             )
         )
+
+    @model_validator(mode="after")
+    def _engine_needs_block(self) -> Self:
+        if self.engine == "openai" and self.openai is None:
+            raise refuse(
+                Fault(
+                    "`engine: openai` is set without a server.",
+                    "Add `openai: {url: http://HOST:8000/v1, model: NAME}` beside it.",
+                    ("engine",),
+                )
+            )
+        return self
+
+    @property
+    def needs_model(self) -> bool:
+        """Whether a model must be on this box."""
+        return self.engine == "openvino" or self.standby == "local"
 
     @property
     def max_pixels(self) -> int | None:

@@ -19,8 +19,11 @@ from edge.daemon.jobs import Job, TurnJob, Urgency, urgency_of
 from edge.daemon.messages import (
     Analysed,
     AnalysisRefused,
+    EngineAway,
+    EngineChanged,
     EngineFailed,
     EngineReady,
+    ServerNews,
     Talked,
     TurnRefused,
 )
@@ -152,10 +155,8 @@ class Analyst:
     def heard(self, message: object) -> None:
         """The analyzer says something."""
         match message:
-            case EngineReady():
-                self.host.ready(message)
-            case EngineFailed(error):
-                self.host.failed(error)
+            case EngineReady() | EngineAway() | EngineChanged() | EngineFailed() | ServerNews():
+                self.host.heard(message, self._clock())
             case Analysed(result):
                 self.host.done()
                 if self._is_running(result.id):

@@ -14,9 +14,20 @@ from typing import Literal
 
 from edge.conversation import Turn
 from edge.daemon.child import Child
-from edge.daemon.messages import CancelTurn, CloseSession, EngineReady, SetLogLevel, Stop
+from edge.daemon.messages import (
+    CancelTurn,
+    CloseSession,
+    EngineAway,
+    EngineChanged,
+    EngineFailed,
+    EngineReady,
+    ServerNews,
+    SetLogLevel,
+    Stop,
+)
 from edge.daemon.plans import AnalyzerPlan
 from edge.daemon.slot import Slot
+from edge.elsewhere import ServerFacts
 from edge.questions import AnalysisRequest, ModelInfo
 
 log = logging.getLogger(__name__)
@@ -25,7 +36,8 @@ LOAD_DEADLINE_S = 300.0  # a first start compiles the model: 63 s seen on an N10
 DEADLINE_MARGIN_S = 10.0  # on top of an analysis's own deadline, before the process is killed
 SPEED_WINDOW = 50  # analyses that the measured speed is the median of
 
-AnalyzerWord = Literal["loading", "ready", "busy", "failed"]
+EngineNews = EngineReady | EngineAway | EngineChanged | EngineFailed | ServerNews
+AnalyzerWord = Literal["loading", "ready", "busy", "away", "failed"]
 
 
 class AnalyzerHost:
@@ -36,6 +48,7 @@ class AnalyzerHost:
         self.slot = Slot("analyzer", lambda generation: spawn(self.plan, generation))
         self.state: AnalyzerWord = "loading"
         self.info: ModelInfo | None = None
+        self.server: ServerFacts | None = None  # of a model on a server
         self.last_error = ""
         self._deadline_mono_s = 0.0
         self._spent_ms: deque[float] = deque(maxlen=SPEED_WINDOW)
@@ -51,7 +64,7 @@ class AnalyzerHost:
             self.state = "loading"
             self._deadline_mono_s = now_mono_s + LOAD_DEADLINE_S
             return
-        is_late = self.state in ("loading", "busy") and now_mono_s > self._deadline_mono_s
+        is_late = self.state in ("loading", "busy", "away") and now_mono_s > self._deadline_mono_s
         if is_late and self.slot.kill():
             self.last_error = f"{self.state} past its deadline; its process is replaced"
             log.error("analyzer: %s", self.last_error)
@@ -74,28 +87,42 @@ class AnalyzerHost:
         if self.slot.child is not None:
             self.slot.child.send(message)
 
-    def ready(self, message: EngineReady) -> None:
-        """The model is loaded."""
+    def heard(self, news: EngineNews, now_mono_s: float) -> None:
+        """The process says how it is with the engine."""
+        match news:
+            case EngineReady():
+                self._ready(news)
+            case EngineAway(reason):
+                self.state = "away"
+                self.last_error = reason
+                self._deadline_mono_s = now_mono_s + LOAD_DEADLINE_S
+                log.warning("analyzer: %s", reason)
+            case EngineChanged(info):
+                self.info = info
+                log.info("analyzer: %s answers now", describe_model(info))
+            case ServerNews(facts):
+                self.server = facts
+                if self.state == "away":  # it lives, and looks for the server
+                    self._deadline_mono_s = now_mono_s + LOAD_DEADLINE_S
+            case EngineFailed(error):
+                self._failed(error)
+
+    def _ready(self, message: EngineReady) -> None:
         self.state = "ready"
         self.info = message.info
         self.last_error = ""
-        log.info(
-            "analyzer: %s (%s, %.0f M parameters) ready after %.1f s",
-            message.info.name,
-            message.info.precision,
-            message.info.parameters_m,
-            message.load_s,
-        )
+        log.info("analyzer: %s ready after %.1f s", describe_model(message.info), message.load_s)
 
-    def failed(self, error: str) -> None:
+    def _failed(self, error: str) -> None:
         """The model could not be loaded; the process ends by itself."""
         if error != self.last_error:  # the next tries will most likely say the same
             log.error("analyzer: %s", error)
         self.last_error = error
 
     def done(self) -> None:
-        """The request's answer has come."""
-        self.state = "ready"
+        """The request's answer has come, or that there is none."""
+        if self.state == "busy":
+            self.state = "ready"
 
     def spent(self, milliseconds: float) -> None:
         """Count a whole keyframe's analysis for the measured speed."""
@@ -104,6 +131,7 @@ class AnalyzerHost:
     def gone(self, exitcode: int | None, now_mono_s: float) -> None:
         """The process has ended: a new one is started later, or at once if this was asked for."""
         self.state = "failed" if self.slot.gone(exitcode, now_mono_s) else "loading"
+        self.server = None
 
     def replace_plan(self, plan: AnalyzerPlan) -> None:
         """Take another plan over; the process is replaced if the model or its settings differ."""
@@ -128,3 +156,11 @@ class AnalyzerHost:
         """How many keyframes an hour this box can analyse at the measured speed."""
         median = self.median_ms()
         return int(3_600_000 / median) if median else None
+
+
+def describe_model(info: ModelInfo) -> str:
+    """A model in words, for the log."""
+    if info.engine == "openvino":
+        return f"{info.name} ({info.precision}, {info.parameters_m:.0f} M parameters)"
+    read = {"text": "written answers, without probabilities", "logprobs": "answers by logprobs"}
+    return f"{info.name} elsewhere ({info.engine}, {read.get(info.answers, info.answers)})"

@@ -1,4 +1,4 @@
-"""The body of the analyzer process: loads the model, answers one request at a time.
+"""The body of the analyzer process: opens the engine, answers one request at a time.
 
 Runs at lower CPU priority than the camera processes, so that cameras stay live while it computes.
 The daemon kills and replaces it when an analysis runs past its hard deadline.
@@ -26,8 +26,11 @@ from edge.daemon.messages import (
     AnalysisRefused,
     CancelTurn,
     CloseSession,
+    EngineAway,
+    EngineChanged,
     EngineFailed,
     EngineReady,
+    ServerNews,
     SetLogLevel,
     Stop,
     Talked,
@@ -37,7 +40,7 @@ from edge.daemon.plans import AnalyzerPlan
 from edge.errors import AnalysisFailed, EdgeError
 from edge.logs import set_log_level, start_logging
 from edge.questions import AnalysisRequest
-from edge.vlm.engine import Engine, open_tested_engine
+from edge.vlm.door import AnsweringEngine, open_answering
 
 log = logging.getLogger(__name__)
 
@@ -96,22 +99,24 @@ class _Orders:
 def _serve(pipe: ParentConnection, plan: AnalyzerPlan, orders: _Orders) -> None:
     started = time.monotonic()
     try:
-        engine = open_tested_engine(plan.engine)
+        engine = open_answering(plan.engine)
     except EdgeError as error:
         pipe.send(EngineFailed(str(error)))
         return
     with engine:
+        news = _News(pipe, engine)
         pipe.send(EngineReady(engine.info, time.monotonic() - started))
         if orders.are_none():  # nobody waits: let the first description not wait either
             _prepare_descriptions(engine)
         is_talking = False  # whether conversations are open
+        due_s: float | None = None  # until the engine is to be tended again
         while True:
-            order = orders.next(IDLE_CHECK_S if is_talking else None)
+            order = orders.next(IDLE_CHECK_S if is_talking and due_s is None else due_s)
             match order:
                 case AnalysisRequest():
-                    pipe.send(_analyse(engine, order))
+                    news.send(_analyse(engine, order))
                 case Turn():
-                    pipe.send(_talk(engine, order, pipe, orders))
+                    news.send(_talk(engine, order, pipe, orders))
                     is_talking = True
                 case CloseSession(session):
                     engine.close_session(session)
@@ -119,18 +124,51 @@ def _serve(pipe: ParentConnection, plan: AnalyzerPlan, orders: _Orders) -> None:
                     set_log_level(level)
                 case Stop():
                     return
+            due_s = engine.tend()
+            news.tell()
             if is_talking:
                 is_talking = engine.settle()
 
 
-def _prepare_descriptions(engine: Engine) -> None:
+class _News:
+    """Tells the daemon what has changed with the engine: who answers, and whether anyone does."""
+
+    def __init__(self, pipe: ParentConnection, engine: AnsweringEngine) -> None:
+        self._pipe, self._engine = pipe, engine
+        self._info, self._facts = engine.info, engine.facts
+        self._away_mono_s: float | None = None  # since when nothing can answer
+
+    def send(self, reply: object) -> None:
+        """Send what came of an order, after what is to be known before."""
+        self.tell()
+        self._pipe.send(reply)
+
+    def tell(self) -> None:
+        """Send what has changed."""
+        engine, now = self._engine, time.monotonic()
+        if engine.facts is not None and engine.facts != self._facts:
+            self._facts = engine.facts
+            self._pipe.send(ServerNews(self._facts))
+        if engine.is_away:
+            if self._away_mono_s is None:
+                self._away_mono_s = now
+                self._pipe.send(EngineAway(engine.facts.last_error if engine.facts else ""))
+        elif self._away_mono_s is not None:
+            self._pipe.send(EngineReady(engine.info, now - self._away_mono_s))
+            self._away_mono_s = None
+        elif engine.info != self._info:
+            self._pipe.send(EngineChanged(engine.info))
+        self._info = engine.info
+
+
+def _prepare_descriptions(engine: AnsweringEngine) -> None:
     try:
         engine.prepare_descriptions()
     except EdgeError as error:  # verdicts are possible all the same
         log.warning("no descriptions will be possible: %s", error)
 
 
-def _analyse(engine: Engine, request: AnalysisRequest) -> Analysed | AnalysisRefused:
+def _analyse(engine: AnsweringEngine, request: AnalysisRequest) -> Analysed | AnalysisRefused:
     try:
         return Analysed(engine.analyze(request))
     except AnalysisFailed as error:
@@ -140,7 +178,7 @@ def _analyse(engine: Engine, request: AnalysisRequest) -> Analysed | AnalysisRef
 
 
 def _talk(
-    engine: Engine, turn: Turn, pipe: ParentConnection, orders: _Orders
+    engine: AnsweringEngine, turn: Turn, pipe: ParentConnection, orders: _Orders
 ) -> Talked | TurnRefused:
     """Answer a turn; its pieces are sent as they are written."""
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from edge.daemon.child import ChildGone, FromChild
 from edge.daemon.commands import Commands
 from edge.daemon.conversations import CancelOrder, CloseOrder, LookOrder, TakeOrder, TurnOrder
-from edge.daemon.messages import EngineReady
+from edge.daemon.messages import EngineChanged, EngineReady
 from edge.daemon.overview import Overview
 from edge.daemon.parts import Parts
 from edge.daemon.tuner import CancelTuneOrder, TuneOrder
@@ -29,7 +29,7 @@ class Dispatch:
         match message:
             case FromChild(generation=generation, message=words) if is_analyzer(generation):
                 self._analyst.heard(words)
-                if isinstance(words, EngineReady):
+                if isinstance(words, EngineReady | EngineChanged):
                     self._overview.announce_info()
             case ChildGone(generation=generation, exitcode=exitcode) if is_analyzer(generation):
                 self._analyst.analyzer_gone(exitcode)

@@ -7,6 +7,7 @@ from typing import Literal
 
 from edge.capture.facts import SourceFacts
 from edge.conversation import TurnResult
+from edge.elsewhere import ServerFacts
 from edge.errors import EdgeError
 from edge.frames import Keyframe
 from edge.questions import AnalysisResult, ModelInfo
@@ -85,6 +86,30 @@ class EngineFailed:
     """The analyzer could not load its model and ends; trying again at once would not help."""
 
     error: str
+
+
+@dataclass(frozen=True, slots=True)
+class EngineAway:
+    """Nothing can answer now: a server is away. An EngineReady follows when something can again.
+
+    Said before the refusal of what was being asked.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EngineChanged:
+    """Another model answers from now on, or typed answers come about in another way."""
+
+    info: ModelInfo
+
+
+@dataclass(frozen=True, slots=True)
+class ServerNews:
+    """How it goes with the server that is asked."""
+
+    facts: ServerFacts
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ class Parts:
         return {name: slot.child for name, slot in slots.items() if slot.child is not None}
 
 
-def build_parts(config: Config, model_dir: Path, store: Store, inbox: Inbox) -> Parts:
+def build_parts(config: Config, model_dir: Path | None, store: Store, inbox: Inbox) -> Parts:
     """Everything for one configuration; what comes from other processes is put into `inbox`."""
     publisher = build_publisher(config, store, inbox)
     http = HttpHost(Door(inbox), store)

@@ -12,6 +12,7 @@ from edge.capture.settings import SourceSettings
 from edge.daemon.child import ParentConnection
 from edge.sampler.settings import SamplerSettings
 from edge.tuning import TuneRequest
+from edge.vlm.remote.settings import RemoteSettings
 from edge.vlm.settings import EngineSettings
 
 
@@ -37,7 +38,7 @@ class CameraPlan:
 class AnalyzerPlan:
     """Everything the analyzer process needs to know; equal plans need no restart."""
 
-    engine: EngineSettings
+    engine: EngineSettings | RemoteSettings
     nice: int = 10
     log_level: str = field(default="INFO", compare=False)  # changed by SetLogLevel
 

@@ -49,7 +49,7 @@ class Progress:
             "verdicts": list(settlement.verdicts),
             "severity": settlement.severity,
             "views": [view_report(view) for view in result.views],
-            "model": model_report(info),
+            "model": model_report(result.model or info),
             "covers_from": covers_from(job),
             "reused": self.is_reused,
         }

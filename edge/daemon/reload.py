@@ -14,9 +14,14 @@ from edge.config.load import LoadedConfig, load_config
 from edge.daemon.notify import Notifier
 from edge.daemon.overview import Overview
 from edge.daemon.parts import Parts, build_publisher
-from edge.daemon.wiring import analyzer_plan, mqtt_settings, recent_answers, store_settings
+from edge.daemon.wiring import (
+    analyzer_plan,
+    find_needed_model,
+    mqtt_settings,
+    recent_answers,
+    store_settings,
+)
 from edge.errors import EdgeError
-from edge.hub.places import find_model
 from edge.logs import hide_in_log, set_log_level
 
 log = logging.getLogger(__name__)
@@ -59,7 +64,7 @@ class Reloader:
         hide_in_log(loaded.secrets)
         parts = self._parts
         old, new = parts.config, loaded.config
-        model_dir = find_model(new.vlm.model)
+        model_dir = find_needed_model(new)
         broker = mqtt_settings(new)
         if store_settings(new) != store_settings(old):
             log.warning("changes to the store take effect at the next start")

@@ -195,4 +195,10 @@ def model_report(info: ModelInfo | None) -> ModelReport | None:
     """The model as findings name it."""
     if info is None:
         return None
-    return ModelReport(name=info.name, precision=info.precision, untrained=info.untrained)
+    return ModelReport(
+        name=info.name,
+        precision=info.precision,
+        untrained=info.untrained,
+        engine=info.engine,
+        answers=info.answers,
+    )

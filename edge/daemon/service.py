@@ -51,7 +51,7 @@ BROKER_END_S = 3.0  # for the last acknowledgements; closing the connection come
 class Daemon:
     """Everything that runs on the box. Made for one configuration; `run` until SIGTERM."""
 
-    def __init__(self, config: Config, path: Path, model_dir: Path, store: Store) -> None:
+    def __init__(self, config: Config, path: Path, model_dir: Path | None, store: Store) -> None:
         self._inbox: Inbox = queue.Queue(INBOX_BOUND)
         self._notifier = Notifier()
         self._parts = build_parts(config, model_dir, store, self._inbox)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 import psutil
@@ -11,7 +12,15 @@ from edge.capture.facts import MainFacts, SourceFacts
 from edge.daemon.analyzer_host import AnalyzerHost
 from edge.daemon.camera_host import CameraHost
 from edge.daemon.scheduler import Scheduler
-from edge.findings import CameraStats, CaptureStats, MainStreamStats, OutboxStats, Stats, rfc3339
+from edge.findings import (
+    CameraStats,
+    CaptureStats,
+    MainStreamStats,
+    OutboxStats,
+    ServerStats,
+    Stats,
+    rfc3339,
+)
 from edge.mqtt.publisher import PublisherStats
 from edge.store.outbox import OutboxTotals
 
@@ -40,6 +49,7 @@ def build_stats(
         analysis_ms_median=analyzer.median_ms(),
         keyframes_per_hour_budget=analyzer.keyframes_per_hour(),
         rss_mb=dict(rss_mb),
+        server=None if analyzer.server is None else ServerStats(**asdict(analyzer.server)),
     )
 
 

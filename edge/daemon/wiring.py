@@ -10,12 +10,14 @@ from edge.config.models import Config
 from edge.daemon.plans import AnalyzerPlan, CameraPlan
 from edge.daemon.reuse import Recent
 from edge.geometry import Polygon
+from edge.hub.places import find_model
 from edge.mqtt.discovery import CameraEntity, RuleEntity, build_discovery
 from edge.mqtt.settings import MqttSettings, TlsSettings
 from edge.mqtt.topics import Topics
 from edge.rules.rule import Rule
 from edge.sampler.settings import SamplerSettings
 from edge.store.settings import StoreSettings
+from edge.vlm.remote.settings import RemoteSettings
 from edge.vlm.settings import DEFAULT_MAX_PIXELS, EngineSettings
 
 STALL_MARGIN_S = 5.0  # a time-out of the stream is to be seen by the camera's own process first
@@ -79,23 +81,57 @@ def stall_timeout_s(config: Config, name: str) -> float:
     return max(capture.stall_timeout_s, slowest + STALL_MARGIN_S)
 
 
-def analyzer_plan(config: Config, model_dir: Path) -> AnalyzerPlan:
-    """What the analyzer's process needs to know; compiled models are cached beside the store."""
+def find_needed_model(config: Config) -> Path | None:
+    """The folder of the model on this box; None where there need not be one.
+
+    Raises ModelMissing and ModelInvalid as `find_model`.
+    """
+    return find_model(config.vlm.model) if config.vlm.needs_model else None
+
+
+def analyzer_plan(config: Config, model_dir: Path | None) -> AnalyzerPlan:
+    """What the analyzer's process needs to know. `model_dir` is that of `find_needed_model`."""
+    local = None if model_dir is None else engine_settings(config, model_dir)
+    engine = remote_settings(config, local) if config.vlm.engine == "openai" else local
+    if engine is None:
+        raise ValueError("a model on this box is needed, and none is given")
+    return AnalyzerPlan(engine=engine, nice=config.vlm.nice, log_level=config.log.level.upper())
+
+
+def engine_settings(config: Config, model_dir: Path) -> EngineSettings:
+    """The engine for a model on this box; compiled models are cached beside the store."""
     vlm = config.vlm
-    return AnalyzerPlan(
-        engine=EngineSettings(
-            model_dir=model_dir,
-            threads=vlm.threads,
-            cache_dir=vlm.cache or config.store.folder / "compiled",
-            use_before=vlm.temporal == "pair",
-            overview=vlm.overview,
-            max_pixels=vlm.max_pixels or DEFAULT_MAX_PIXELS,
-            max_sessions=vlm.sessions.max,
-            max_session_bytes=vlm.sessions.memory_bytes,
-            session_idle_s=vlm.sessions.idle_s,
-        ),
-        nice=vlm.nice,
-        log_level=config.log.level.upper(),
+    return EngineSettings(
+        model_dir=model_dir,
+        threads=vlm.threads,
+        cache_dir=vlm.cache or config.store.folder / "compiled",
+        use_before=vlm.temporal == "pair",
+        overview=vlm.overview,
+        max_pixels=vlm.max_pixels or DEFAULT_MAX_PIXELS,
+        max_sessions=vlm.sessions.max,
+        max_session_bytes=vlm.sessions.memory_bytes,
+        session_idle_s=vlm.sessions.idle_s,
+    )
+
+
+def remote_settings(config: Config, standby: EngineSettings | None) -> RemoteSettings:
+    """The engine for a model on a server. ValueError if none is configured."""
+    vlm, server = config.vlm, config.vlm.openai
+    if server is None:
+        raise ValueError("no server is configured")
+    return RemoteSettings(
+        url=server.url,
+        model=server.model,
+        key=server.key.get_secret_value(),
+        parallel=server.parallel,
+        pictures=server.pictures,
+        standby=standby,
+        use_before=vlm.temporal == "pair",
+        overview=vlm.overview,
+        max_pixels=vlm.max_pixels or DEFAULT_MAX_PIXELS,
+        max_sessions=vlm.sessions.max,
+        max_session_bytes=vlm.sessions.memory_bytes,
+        session_idle_s=vlm.sessions.idle_s,
     )
 
 

@@ -10,14 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from edge.daemon.wiring import analyzer_plan, build_rules, camera_zones
+from edge.daemon.wiring import analyzer_plan, build_rules, camera_zones, find_needed_model
 from edge.findings import VerdictReport
 from edge.frames import Keyframe
-from edge.hub.places import find_model
 from edge.questions import AnalysisRequest
 from edge.rules.book import RuleBook, RuleChange
 from edge.rules.state import Moment
-from edge.vlm.engine import open_tested_engine
+from edge.vlm.door import open_answering
 
 if TYPE_CHECKING:
     from edge.config.models import Config
@@ -51,8 +50,8 @@ class Judge:
         self.spent_s = 0.0
         self.num_asked = 0
         self._config, self._camera = config, camera
-        plan = analyzer_plan(config, find_model(config.vlm.model))
-        self._engine = open_tested_engine(plan.engine)
+        plan = analyzer_plan(config, find_needed_model(config))
+        self._engine = open_answering(plan.engine)
         self.begin()
 
     def begin(self) -> None:

@@ -78,6 +78,19 @@ class Engine:
         """What is known of the model."""
         return self._layout.info
 
+    @property
+    def facts(self) -> None:
+        """Nothing: there is no server."""
+        return
+
+    @property
+    def is_away(self) -> bool:
+        """Never."""
+        return False
+
+    def tend(self) -> None:
+        """Nothing is due between two requests."""
+
     def analyze(self, request: AnalysisRequest) -> AnalysisResult:
         """Answer a request. May take seconds; text stops at the request's deadline.
 

@@ -12,7 +12,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from edge.errors import QuestionError
 from edge.geometry import Box
 from edge.heatmap import AttentionMap
 from edge.questions import (
@@ -27,7 +26,7 @@ from edge.questions import (
 )
 from edge.vlm.look import Held, Looker, Shown
 from edge.vlm.runner import Runner
-from edge.vlm.show import Framing, Sight, check_pictures, name_steps
+from edge.vlm.show import Framing, Sight, check_request, name_steps
 from edge.vlm.vision import Eye
 
 
@@ -66,7 +65,7 @@ class Examiner:
     def examine(self, request: AnalysisRequest) -> AnalysisResult:
         """Answer a request. Raises as `Engine.analyze`."""
         started = time.monotonic()
-        _check_request(request)
+        check_request(request)
         if request.describe:
             self._looker.describer.plan(request.schema)  # refused before anything is looked at
         looks = request.looks or (Look((), ()),)
@@ -182,12 +181,3 @@ def _sum(timings: Sequence[Timing], total_ms: float) -> Timing:
         prompt_tokens=sum(timing.prompt_tokens for timing in timings),
         output_tokens=sum(timing.output_tokens for timing in timings),
     )
-
-
-def _check_request(request: AnalysisRequest) -> None:
-    check_pictures(request.image, request.before)
-    num = sum(len(look.questions) for look in request.looks)
-    if num == 0 and request.heatmap:
-        raise QuestionError("a heatmap shows where an answer looked, but no question is asked")
-    if num == 0 and not request.describe:
-        raise QuestionError("nothing is asked: the request has no question and no description")

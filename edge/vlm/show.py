@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from edge.conversation import Picture, Turn
-from edge.errors import PictureError
+from edge.errors import PictureError, QuestionError
 from edge.frames import Image
 from edge.geometry import Box
 from edge.questions import AnalysisRequest, View
@@ -126,6 +126,16 @@ def check_pictures(image: Image, before: Image | None) -> None:
             f"the picture before is {before.shape[1]}x{before.shape[0]} pixels, "
             f"the picture {image.shape[1]}x{image.shape[0]}; they must be equal"
         )
+
+
+def check_request(request: AnalysisRequest) -> None:
+    """Raises QuestionError if nothing is asked, PictureError as `check_pictures`."""
+    check_pictures(request.image, request.before)
+    num = sum(len(look.questions) for look in request.looks)
+    if num == 0 and request.heatmap:
+        raise QuestionError("a heatmap shows where an answer looked, but no question is asked")
+    if num == 0 and not request.describe:
+        raise QuestionError("nothing is asked: the request has no question and no description")
 
 
 def name_steps(steps: Sequence[Step]) -> tuple[object, ...]:

@@ -77,7 +77,7 @@ class Web:
             state = (await self.present()).stats.analyzer
         except TooBusy:
             state = "busy"
-        status = 503 if state in ("loading", "failed") else 429
+        status = 503 if state in ("loading", "away", "failed") else 429
         return Refusal(status, str(error), retry_after_s=RETRY_AFTER_S)
 
     def close(self) -> None:

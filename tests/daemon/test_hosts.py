@@ -11,9 +11,19 @@ from edge.capture.facts import Counters, SourceFacts
 from edge.capture.settings import SourceSettings
 from edge.daemon.analyzer_host import DEADLINE_MARGIN_S, LOAD_DEADLINE_S, AnalyzerHost
 from edge.daemon.camera_host import CameraHost
-from edge.daemon.messages import CameraStatus, EngineReady, Heartbeat, SetLogLevel, Stop
+from edge.daemon.messages import (
+    CameraStatus,
+    EngineAway,
+    EngineFailed,
+    EngineReady,
+    Heartbeat,
+    ServerNews,
+    SetLogLevel,
+    Stop,
+)
 from edge.daemon.plans import AnalyzerPlan, CameraPlan
 from edge.daemon.stats import capture_stats
+from edge.elsewhere import ServerFacts
 from edge.questions import AnalysisRequest, ModelInfo
 from edge.sampler.settings import SamplerSettings
 from edge.vlm.settings import EngineSettings
@@ -167,7 +177,7 @@ def test_another_log_level_does_not_replace_a_process() -> None:
 def test_the_same_failure_to_load_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     host, _ = make_analyzer()
     for error in ("no such file", "no such file", "another"):
-        host.failed(error)
+        host.heard(EngineFailed(error), 0.0)
     assert [r.getMessage() for r in caplog.records if r.levelname == "ERROR"] == [
         "analyzer: no such file",
         "analyzer: another",
@@ -189,7 +199,7 @@ def test_disabled_means_no_process() -> None:
 
 def test_an_analysis_past_its_deadline_ends_the_process() -> None:
     host, nursery = make_analyzer()
-    host.ready(EngineReady(INFO, 2.0))
+    host.heard(EngineReady(INFO, 2.0), 0.0)
     host.submit(request(deadline_s=20), 100)
     host.check(120 + DEADLINE_MARGIN_S - 0.1)
     assert not nursery.newest.killed
@@ -206,6 +216,22 @@ def test_a_model_that_loads_for_ever_is_given_up() -> None:
     host.check(LOAD_DEADLINE_S - 1)
     assert not nursery.newest.killed
     host.check(LOAD_DEADLINE_S + 1)
+    assert nursery.newest.killed
+
+
+def test_while_a_server_is_away_nothing_is_submitted_and_a_silent_process_is_replaced() -> None:
+    host, nursery = make_analyzer()
+    host.heard(EngineReady(INFO, 2.0), 0.0)
+    host.submit(request(deadline_s=20), 100)
+    host.heard(EngineAway("nothing listens there"), 101)
+    host.done()  # the refusal of the request
+    assert (host.state, host.is_ready, host.last_error) == ("away", False, "nothing listens there")
+    host.heard(ServerNews(ServerFacts("http://h/v1", failures=4)), 300)
+    host.check(300 + LOAD_DEADLINE_S - 1)
+    assert host.server is not None
+    assert host.server.failures == 4
+    assert not nursery.newest.killed
+    host.check(300 + LOAD_DEADLINE_S + 1)
     assert nursery.newest.killed
 
 

@@ -1,0 +1,31 @@
+"""Where a model can be, and what is known of one elsewhere: on a server, or on other boxes.
+
+The analyzer process keeps it, statistics show it. Plain dataclasses, so that they cross the pipe.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+EngineWord = Literal["openvino", "openai", "pool"]
+AnswersWord = Literal["logits", "logprobs", "text"]
+Circuit = Literal["closed", "open", "half-open"]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """How it goes with a server; counts are since the analyzer process started.
+
+    While the circuit is open the server is left alone. `failures` are requests that failed,
+    `retries` those that were sent again, `standby_answers` analyses that the model on this box did
+    in its place. `last_error` is empty while all is well.
+    """
+
+    url: str
+    circuit: Circuit = "closed"
+    requests: int = 0
+    retries: int = 0
+    failures: int = 0
+    standby_answers: int = 0
+    last_error: str = ""

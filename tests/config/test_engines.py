@@ -1,0 +1,99 @@
+"""Where the model is: what may be written about a server, and what is said of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge.config.load import load_text
+from edge.config.printed import format_yaml
+from edge.daemon.wiring import analyzer_plan, find_needed_model
+from edge.errors import ConfigError
+from edge.vlm.remote.settings import RemoteSettings
+
+REST = (
+    "mqtt: {host: localhost}\ncameras: {porch: {input: rtsp://10.0.0.1/x}}\nrules: {r: {ask: x}}\n"
+)
+KEY = "sk-0123456789abcdef"
+SERVER = "openai: {url: 'http://127.0.0.1:8000/v1/', model: qwen"
+
+
+def load(vlm: str):
+    return load_text(f"{REST}vlm: {{{vlm}}}\n", "edge.yaml", Path("/"))
+
+
+def test_a_server_needs_no_model_here() -> None:
+    config = load(f"engine: openai, {SERVER}, key: {KEY}, parallel: 2}}").config
+    assert find_needed_model(config) is None
+    engine = analyzer_plan(config, None).engine
+    assert isinstance(engine, RemoteSettings)
+    assert (engine.url, engine.model, engine.key, engine.parallel, engine.standby) == (
+        "http://127.0.0.1:8000/v1",
+        "qwen",
+        KEY,
+        2,
+        None,
+    )
+    assert KEY not in repr(analyzer_plan(config, None))
+
+
+def test_a_standby_needs_one() -> None:
+    config = load(f"engine: openai, standby: local, model: demo, {SERVER}}}").config
+    folder = find_needed_model(config)
+    assert folder is not None
+    engine = analyzer_plan(config, folder).engine
+    assert isinstance(engine, RemoteSettings)
+    assert engine.standby is not None
+    assert engine.standby.model_dir == folder
+
+
+@pytest.mark.parametrize(
+    ("vlm", "path", "words"),
+    [
+        ("engine: openai", "vlm.engine", "without a server"),
+        ("engine: opnai", "vlm.engine", "Did you mean openai?"),
+        ("standby: yes", "vlm.standby", "Write none or local"),
+        ("openai: {model: m}", "vlm.openai.url", "missing"),
+        ("openai: {url: 'http://h/v1'}", "vlm.openai.model", "missing"),
+        ("openai: {url: h, model: m}", "vlm.openai.url", "not the address"),
+        ("openai: {url: 'ftp://h/v1', model: m}", "vlm.openai.url", "not the address"),
+        ("openai: {url: 'http://h:99999/v1', model: m}", "vlm.openai.url", "not the address"),
+        (f"openai: {{url: 'http://a:{KEY}@h/v1', model: m}}", "vlm.openai.url", "holds a password"),
+        ("openai: {url: 'http://h/v1/chat/completions', model: m}", "vlm.openai.url", "beginning"),
+        ("openai: {url: 'http://h/v1?x=1', model: m}", "vlm.openai.url", "beginning"),
+        ("openai: {url: 'http://h/v1', model: m, parallel: 0}", "vlm.openai.parallel", "0"),
+        ("openai: {url: 'http://h/v1', model: m, pictures: gif}", "vlm.openai.pictures", "jpeg"),
+    ],
+)
+def test_what_is_refused(vlm: str, path: str, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(vlm)
+    told = {p.path: str(p) for p in caught.value.problems}
+    assert words in told[path]
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("vlm", "path", "words"),
+    [
+        (f"{SERVER}}}", "vlm.openai", "no effect"),
+        ("standby: local", "vlm.standby", "no effect"),
+        ("engine: openai, openai: {url: 'http://h/v1', model: m}", "vlm.openai.url", "unencrypted"),
+        (
+            f"engine: openai, openai: {{url: 'http://h/v1', model: m, key: {KEY}}}",
+            "vlm.openai.url",
+            "the key and pictures",
+        ),
+    ],
+)
+def test_warnings(vlm: str, path: str, words: str) -> None:
+    told = {warning.path: warning.message for warning in load(vlm).warnings}
+    assert words in told[path]
+
+
+def test_the_key_is_a_secret() -> None:
+    loaded = load(f"engine: openai, {SERVER}, key: {KEY}}}")
+    assert KEY in loaded.secrets
+    assert KEY not in format_yaml(loaded)
+    assert not loaded.warnings
