@@ -25,6 +25,7 @@ from edge.doctor.machine import check_clock, check_processor, machine_checks
 from edge.doctor.model import model_checks
 from edge.doctor.page import page_checks
 from edge.doctor.permissions import permission_checks
+from edge.doctor.server import server_checks
 from edge.doctor.service import service_checks
 from edge.redact import redact_text
 from edge.service.state import read_unit
@@ -35,6 +36,7 @@ CHECKS: Final[tuple[Callable[[Case], Iterator[Check]], ...]] = (
     disk_checks,
     permission_checks,
     model_checks,
+    server_checks,
     page_checks,
     service_checks,
     budget_checks,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge.config.models import Config
-from edge.daemon.wiring import analyzer_plan
+from edge.daemon.wiring import engine_settings
 from edge.doctor.case import Case, Check
 from edge.doctor.diagnosis import Diagnosis, fault, ok, warning
 from edge.store.place import folder_obstacle
@@ -26,7 +26,7 @@ def disk_checks(case: Case) -> Iterator[Check]:
     """The store's folder, and the one of compiled models where it is another."""
     store = case.config.store.folder
     yield Check(CHECK, lambda: check_store(case), LIMIT_S, str(store))
-    cache = analyzer_plan(case.config, Path()).engine.cache_dir
+    cache = engine_settings(case.config, Path()).cache_dir
     if cache is not None and not cache.is_relative_to(store):
         yield Check(CHECK, lambda: check_cache(cache, case), LIMIT_S, str(cache))
 

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from edge.daemon.wiring import find_needed_model
 from edge.doctor.case import Case, Check
 from edge.doctor.diagnosis import Diagnosis, fault, ok, warning
 from edge.errors import ModelError
-from edge.hub.places import find_model
 
 LIMIT_S = 10.0
 FAST_INT8: Final = ("avx_vnni", "avx512_vnni")  # as /proc/cpuinfo writes them
@@ -69,8 +69,8 @@ def judge_processor(machine: str, flags: frozenset[str], cores: int) -> Diagnosi
 def check_memory(case: Case) -> Iterator[Diagnosis]:
     """Whether the model and the rest fit."""
     try:
-        folder = find_model(case.config.vlm.model)
-        model_bytes = sum(path.stat().st_size for path in folder.glob("*.bin"))
+        folder = find_needed_model(case.config)
+        model_bytes = sum(path.stat().st_size for path in folder.glob("*.bin")) if folder else 0
     except ModelError:
         model_bytes = 0  # told by the model's own check
     figures = _meminfo()

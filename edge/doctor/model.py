@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from edge.daemon.wiring import analyzer_plan
+from edge.daemon.wiring import engine_settings
 from edge.doctor.case import Case, Check
 from edge.doctor.diagnosis import Diagnosis, fault, ok, warning
 from edge.errors import ModelError, ModelMissing
@@ -24,8 +24,9 @@ _AGAIN = "Fetch it again: `edge model pull --force`, and look at the disk's heal
 
 
 def model_checks(case: Case) -> Iterator[Check]:
-    """One, because each part needs the one before it."""
-    yield Check(CHECK, lambda: check_model(case), DEEP_LIMIT_S if case.deep else LIMIT_S)
+    """One, because each part needs the one before it; none where no model need be here."""
+    if case.config.vlm.needs_model:
+        yield Check(CHECK, lambda: check_model(case), DEEP_LIMIT_S if case.deep else LIMIT_S)
 
 
 def check_model(case: Case) -> Iterator[Diagnosis]:
@@ -72,7 +73,7 @@ def _examine_deeply(folder: Path, case: Case) -> Iterator[Diagnosis]:
             return
     from edge.vlm.engine import open_engine  # noqa: PLC0415 - OpenVINO is slow to load
 
-    settings = analyzer_plan(case.config, folder).engine
+    settings = engine_settings(case.config, folder)
     try:
         with open_engine(replace(settings, cache_dir=None)) as engine:
             engine.self_test()

@@ -26,6 +26,7 @@ from tests.doctor.conftest import ACL, CAMERA_PASSWORD, PASSWORD, Box
 from tests.support.broker import Certificates, Mosquitto, make_certificates
 from tests.support.finding_samples import build_finding
 from tests.support.mjpeg import MjpegServer, encode_jpeg
+from tests.support.openai_server import Fault, ScriptedServer
 from tests.support.ports import free_port
 from tests.support.rtsp import RtspServer
 
@@ -54,6 +55,28 @@ def test_a_healthy_box_has_no_fault(box: Box, server: RtspServer) -> None:
     assert said["camera clock"] == "agrees with this box's"
     assert said.keys() >= {"configuration", "processor", "memory", "clock", "disk", "permissions"}
     assert said.keys() >= {"model", "http", "service", "budget"}
+
+
+# A model elsewhere
+
+
+def ask_server(box: Box, server: ScriptedServer) -> None:
+    box.config["vlm"] = {"engine": "openai", "openai": {"url": server.url, "model": "qwen"}}
+
+
+def test_a_server_that_does_not_take_the_key(box: Box) -> None:
+    with ScriptedServer() as server:
+        ask_server(box, server)
+        assert box.troubles() == []
+        server.fault(Fault(status=401))
+        find_the_one(box, "server", "fault", "does not take the key", "vlm.openai")
+
+
+def test_a_server_that_tells_no_probabilities(box: Box) -> None:
+    with ScriptedServer() as server:
+        server.top = -1
+        ask_server(box, server)
+        find_the_one(box, "server", "warning", "without probabilities", "logprobs")
 
 
 # Cameras
