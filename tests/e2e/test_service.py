@@ -136,6 +136,8 @@ def test_a_broken_camera_does_not_stop_the_others_and_reload_mends_it(
         subscriber.wait_for_payload("edge/box/drive/status", "online", 20)
         assert daemon.child("porch").pid == porch, "an unchanged camera goes on"
         analyzer = daemon.child("analyzer").pid
+        own, childs = (Path(f"/proc/{p}/oom_score_adj").read_text() for p in ("self", analyzer))
+        assert int(own) < int(childs), "it offers its memory before the others'"
         daemon.config.write_text("cameras: [")
         daemon.process.send_signal(signal.SIGHUP)
         wait_until(lambda: "goes on as before" in daemon.log, "the broken file is refused")
