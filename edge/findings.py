@@ -291,6 +291,9 @@ class Stats(_Document):
     )
     rss_mb: dict[str, float] = Field(description="resident memory of each process")
     server: ServerStats | None = Field(default=None, description="where a server is asked")
+    temperature_c: float | None = Field(
+        default=None, description="the processor's; null where no sensor tells"
+    )
 
 
 class Info(_Document):

@@ -35,6 +35,17 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleTally:
+    """What came of asking a rule at one camera since the daemon started."""
+
+    camera: str
+    yes: int
+    no: int
+    unsure: int
+    alerts: int
+
+
+@dataclass(frozen=True, slots=True)
 class RuleNow:
     """A rule and its state on each of its cameras.
 
@@ -50,6 +61,7 @@ class RuleNow:
     regions: Mapping[str, Box | None]
     states: tuple[RuleAttributes, ...]
     judge: Callable[[Answer], Judgement]
+    tallies: tuple[RuleTally, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,10 +40,12 @@ class Announcer:
     def __init__(self, publisher: Publisher, told: Told = lambda _kind, _document: None) -> None:
         self._publisher = publisher
         self._told = told
+        self._cleared: set[str] = set()  # rules' topics that hold nothing by now
 
     def speak_through(self, publisher: Publisher) -> None:
         """Use another publisher, and its topics, from now on."""
         self._publisher = publisher
+        self._cleared.clear()
 
     @property
     def _topics(self) -> Topics:
@@ -66,10 +68,15 @@ class Announcer:
         self._told("motion", {"camera": camera, "moving": moving})
 
     def rule(self, attributes: RuleAttributes) -> None:
-        """A rule's state at one camera; an unknown state is published as attributes only."""
+        """A rule's state at one camera; of an unknown one there are the attributes only."""
         camera, rule = attributes.camera, attributes.rule
+        topic = self._topics.rule(camera, rule)
         if attributes.state != "unknown":
-            self._say(self._topics.rule(camera, rule), attributes.state.upper())
+            self._cleared.discard(topic)
+            self._say(topic, attributes.state.upper())
+        elif topic not in self._cleared:  # the broker may hold what the rule said of another thing
+            self._cleared.add(topic)
+            self._publisher.forget_state(topic)
         self._say(self._topics.rule_attributes(camera, rule), attributes.model_dump_json())
         self._told("rule", attributes)
 
@@ -78,6 +85,10 @@ class Announcer:
         self._say(self._topics.state(camera, "enabled"), "ON" if enabled else "OFF")
         percent = max(1, round(sensitivity * 100))
         self._say(self._topics.state(camera, "sensitivity"), str(percent))
+
+    def describe(self, camera: str, word: str) -> None:
+        """When the camera's keyframes are described, as set over MQTT."""
+        self._say(self._topics.state(camera, "describe"), word)
 
     def capture(self, camera: str, capture: CaptureStats) -> None:
         """How the camera's stream is received."""
@@ -97,8 +108,9 @@ class Announcer:
         )
 
     def snapshot(self, camera: str, jpeg: bytes) -> None:
-        """The camera's last keyframe as a JPEG."""
-        self._publisher.publish_state(self._topics.snapshot(camera), jpeg)
+        """The camera's last keyframe as a JPEG; nothing if the camera was removed meanwhile."""
+        if self._publisher.has_camera(camera):
+            self._publisher.publish_state(self._topics.snapshot(camera), jpeg)
 
     def discovery(
         self, documents: Mapping[str, bytes], earlier: Mapping[str, bytes] | None = None

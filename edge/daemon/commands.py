@@ -13,6 +13,7 @@ from edge.mqtt.commands import (
     AnalyzeCommand,
     AskCommand,
     ReloadCommand,
+    SetDescribe,
     SetEnabled,
     SetSensitivity,
 )
@@ -40,6 +41,8 @@ class Commands:
                 self._cameras.set_enabled(camera, enabled=enabled)
             case SetSensitivity(camera, percent) if camera in self._cameras.hosts:
                 self._cameras.set_sensitivity(camera, percent / 100)
+            case SetDescribe(camera, word) if camera in self._cameras.hosts:
+                self._parts.rules.set_describe(camera, word)
             case AskCommand():
                 self._ask(command, now_mono_s)
             case AnalyzeCommand(camera):

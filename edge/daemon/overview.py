@@ -16,7 +16,7 @@ from edge.daemon.introduction import announce_discovery, build_info
 from edge.daemon.parts import Parts
 from edge.daemon.present import build_present
 from edge.daemon.reporter import model_report
-from edge.daemon.stats import build_stats, outbox_stats, resident_mb
+from edge.daemon.stats import build_stats, outbox_stats, processor_c, resident_mb
 from edge.daemon.wiring import mqtt_settings
 from edge.errors import StoreError
 from edge.findings import Stats
@@ -46,6 +46,7 @@ class Overview:
             analyzer=parts.analyst.host,
             outbox=outbox_stats(parts.store.outbox_stats(), parts.publisher.stats()),
             rss_mb=resident_mb({"main": os.getpid(), **pids}),
+            temperature_c=processor_c(),
         )
 
     def status_line(self) -> str:
@@ -68,7 +69,7 @@ class Overview:
             return
         costs = parts.analyst.costs.last_hour(parts.config.rules, time.monotonic())
         hosts, model = parts.cameras.hosts, parts.analyst.host.info
-        reply(build_present(parts.config, stats, hosts, parts.rules.book, model, costs))
+        reply(build_present(parts.config, stats, hosts, parts.rules, model, costs))
 
     def announce(self) -> None:
         """Publish what this box is, its entities in Home Assistant, and every rule's state."""

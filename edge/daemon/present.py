@@ -8,12 +8,12 @@ from functools import partial
 from edge import __version__
 from edge.config.models import Config
 from edge.daemon.camera_host import CameraHost
+from edge.daemon.rule_keeper import RuleKeeper
 from edge.daemon.wiring import build_rules
 from edge.findings import Stats
 from edge.geometry import Box, union_of
 from edge.present import CameraNow, Judgement, Present, RuleCost, RuleNow
 from edge.questions import Answer, ModelInfo
-from edge.rules.book import RuleBook
 from edge.rules.rule import Rule
 from edge.rules.verdict import read_verdict
 
@@ -22,7 +22,7 @@ def build_present(
     config: Config,
     stats: Stats,
     hosts: Mapping[str, CameraHost],
-    book: RuleBook,
+    keeper: RuleKeeper,
     model: ModelInfo | None,
     costs: tuple[RuleCost, ...],
 ) -> Present:
@@ -42,12 +42,12 @@ def build_present(
             )
             for host in hosts.values()
         ),
-        rules=tuple(_rule(rule, config, book) for rule in build_rules(config)),
+        rules=tuple(_rule(rule, config, keeper) for rule in build_rules(config)),
         costs=costs,
     )
 
 
-def _rule(rule: Rule, config: Config, book: RuleBook) -> RuleNow:
+def _rule(rule: Rule, config: Config, keeper: RuleKeeper) -> RuleNow:
     return RuleNow(
         name=rule.name,
         question=rule.question,
@@ -55,8 +55,9 @@ def _rule(rule: Rule, config: Config, book: RuleBook) -> RuleNow:
         schedule="" if rule.schedule is None else rule.schedule.text,
         zones=rule.zones,
         regions={camera: _region(rule.zones, config, camera) for camera in rule.cameras},
-        states=tuple(book.attributes_of(rule.name, camera) for camera in rule.cameras),
+        states=tuple(keeper.book.attributes_of(rule.name, camera) for camera in rule.cameras),
         judge=partial(_judge, rule),
+        tallies=tuple(keeper.tally(rule.name, camera) for camera in rule.cameras),
     )
 
 

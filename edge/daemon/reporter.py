@@ -123,7 +123,8 @@ class Reporter:
             if self._disk_refuses:
                 log.warning("the store works again; %d findings were lost so far", self.dropped)
                 self._disk_refuses = False
-            if written.type == "end":
+            # Of a camera that was removed meanwhile nothing is kept at the broker.
+            if written.type == "end" and self._publisher.has_camera(written.camera):
                 self._publisher.publish_state(
                     self._publisher.topics.last(written.camera), written.model_dump_json().encode()
                 )

@@ -24,6 +24,9 @@ from edge.findings import (
 from edge.mqtt.publisher import PublisherStats
 from edge.store.outbox import OutboxTotals
 
+# What Linux calls the sensors of Intel's, AMD's and small ARM processors; the firmware's own last.
+PROCESSOR_CHIPS = ("coretemp", "k10temp", "zenpower", "cpu_thermal", "cpu-thermal", "acpitz")
+
 
 def build_stats(
     *,
@@ -35,6 +38,7 @@ def build_stats(
     analyzer: AnalyzerHost,
     outbox: OutboxStats,
     rss_mb: Mapping[str, float],
+    temperature_c: float | None,
 ) -> Stats:
     """The document of `{prefix}/{node}/stats` for this moment."""
     return Stats(
@@ -50,6 +54,7 @@ def build_stats(
         keyframes_per_hour_budget=analyzer.keyframes_per_hour(),
         rss_mb=dict(rss_mb),
         server=None if analyzer.server is None else ServerStats(**asdict(analyzer.server)),
+        temperature_c=temperature_c,
     )
 
 
@@ -121,6 +126,15 @@ def outbox_stats(totals: OutboxTotals, publisher: PublisherStats) -> OutboxStats
         dropped_size=totals.dropped_size,
         oldest_age_s=None if totals.oldest_age_s is None else round(totals.oldest_age_s, 1),
     )
+
+
+def processor_c() -> float | None:
+    """The processor's temperature in degrees Celsius, its hottest part's; None without a sensor."""
+    readings = psutil.sensors_temperatures()
+    for chip in PROCESSOR_CHIPS:
+        if chip in readings:
+            return round(max(reading.current for reading in readings[chip]), 1)
+    return None
 
 
 def resident_mb(pids: Mapping[str, int]) -> dict[str, float]:

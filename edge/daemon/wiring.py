@@ -11,7 +11,8 @@ from edge.daemon.plans import AnalyzerPlan, CameraPlan
 from edge.daemon.reuse import Recent
 from edge.geometry import Polygon
 from edge.hub.places import find_model
-from edge.mqtt.discovery import CameraEntity, RuleEntity, build_discovery
+from edge.mqtt.discovery import build_discovery
+from edge.mqtt.entities import CameraEntity, RuleEntity
 from edge.mqtt.settings import MqttSettings, TlsSettings
 from edge.mqtt.topics import Topics
 from edge.rules.rule import Rule
@@ -191,15 +192,25 @@ def discovery_documents(config: Config, topics: Topics) -> dict[str, bytes]:
         CameraEntity(
             name,
             tuple(
-                RuleEntity(rule_name, reports_only=rule.condition is None)
+                RuleEntity(rule_name, _title(rule_name), reports_only=rule.condition is None)
                 for rule_name, rule in config.rules.items()
                 if name in config.cameras_of(rule_name)
             ),
-            has_snapshot=config.mqtt.snapshots and camera.snapshots.enabled,
+            has_snapshot=_shows_snapshot(config, name),
         )
-        for name, camera in config.cameras.items()
+        for name in config.cameras
     ]
     return build_discovery(topics, __version__, cameras)
+
+
+def _shows_snapshot(config: Config, camera: str) -> bool:
+    return config.mqtt.snapshots and config.cameras[camera].snapshots.enabled
+
+
+def _title(name: str) -> str:
+    """`parcel_at_door` as people read it: `Parcel at door`."""
+    words = name.replace("_", " ").strip()
+    return words[:1].upper() + words[1:]
 
 
 def build_rules(config: Config) -> tuple[Rule, ...]:

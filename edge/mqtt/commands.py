@@ -21,6 +21,9 @@ MAX_ID_CHARS: Final = 128
 MIN_SENSITIVITY: Final = 1
 MAX_SENSITIVITY: Final = 100
 
+DESCRIBE_AS_CONFIGURED: Final = "configured"
+DESCRIBE_WORDS: Final = (DESCRIBE_AS_CONFIGURED, "never", "on_change", "always")
+
 _ASK_KEYS: Final = ("id", "question", "choices")
 _ON_OFF: Final = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
 
@@ -50,6 +53,14 @@ class SetSensitivity:
 
 
 @dataclass(frozen=True, slots=True)
+class SetDescribe:
+    """Set when a camera's keyframes are described: one of DESCRIBE_WORDS."""
+
+    camera: str
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
 class AskCommand:
     """A question about what a camera sees now. Answer with `Publisher.reply`.
 
@@ -75,7 +86,7 @@ class AnalyzeCommand:
     camera: str
 
 
-Command = SetEnabled | SetSensitivity | AskCommand | ReloadCommand | AnalyzeCommand
+Command = SetEnabled | SetSensitivity | SetDescribe | AskCommand | ReloadCommand | AnalyzeCommand
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +130,8 @@ def parse_command(topics: Topics, cameras: Collection[str], message: Incoming) -
             return _parse_enabled(target.camera, text)
         case "sensitivity":
             return _parse_sensitivity(target.camera, text)
+        case "describe":
+            return _parse_describe(target.camera, text)
         case "ask":
             return _parse_ask(topics, target.camera, text, message)
 
@@ -149,6 +162,14 @@ def _parse_sensitivity(camera: str, text: str) -> SetSensitivity:
             f"must be a number from {MIN_SENSITIVITY} to {MAX_SENSITIVITY}, not {text[:80]!r}",
         )
     return SetSensitivity(camera, value)
+
+
+def _parse_describe(camera: str, text: str) -> SetDescribe:
+    word = text.lower()
+    if word not in DESCRIBE_WORDS:
+        known = ", ".join(DESCRIBE_WORDS)
+        raise CommandRefused("bad value", f"must be one of {known}, not {text[:80]!r}")
+    return SetDescribe(camera, word)
 
 
 def _parse_object(text: str) -> dict[str, object]:

@@ -2,8 +2,8 @@
 
 Pure. Device-based discovery (`device`, `origin`, `components`), as Home Assistant 2024.12 and later
 understands it; `default_entity_id` needs 2025.10 and is ignored before. The daemon publishes the
-documents as retained states; the publisher repeats them when Home Assistant starts.
-Sources: Home Assistant's `components/mqtt/schemas.py` and the MQTT pages of each platform.
+documents as retained states; the publisher repeats them when Home Assistant starts. What entities
+there are is entities.py's business. Source: Home Assistant's `components/mqtt/schemas.py`.
 """
 
 from __future__ import annotations
@@ -12,52 +12,21 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Final
 
-from edge.mqtt.commands import MAX_SENSITIVITY, MIN_SENSITIVITY
+from edge.mqtt.entities import (
+    CameraEntity,
+    Component,
+    box_components,
+    camera_always,
+    camera_now,
+    default_entity_id,
+)
 from edge.mqtt.topics import Topics
 
 ORIGIN_NAME: Final = "edge keyframe analyzer"
-STATS_EXPIRE_S: Final = 180  # the statistics come each minute
-
-# Home Assistant refuses a state of more than 255 characters.
-_TITLE: Final = (
-    "{{ (value_json.summary or value_json.verdicts | map(attribute='answer') | join(', ')"
-    " or value_json.trigger.kind)[:250] }}"
-)
-_DETAILS: Final = "{{ value_json.details | default({}) | tojson }}"
-_ANSWER: Final = "{{ value_json.answer[:250] }}"
-# An event's payload must be an object with `event_type`; the other keys become attributes.
-_EVENT: Final = (
-    "{{ {'event_type': value_json.type, 'id': value_json.id, 'camera': value_json.camera,"
-    " 'time': value_json.time, 'status': value_json.status, 'severity': value_json.severity,"
-    " 'trigger': value_json.trigger.kind, 'zones': value_json.zones,"
-    " 'summary': value_json.summary[:250], 'objects': value_json.objects,"
-    " 'details': value_json.details | default({}),"
-    " 'alerts': value_json.verdicts | selectattr('alert') | map(attribute='rule') | list,"
-    " 'verdicts': value_json.verdicts} | tojson }}"
-)
-
-Component = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class RuleEntity:
-    """A rule at a camera. One that only reports has a value instead of ON and OFF."""
-
-    name: str
-    title: str = ""  # shown to people; the name if empty
-    reports_only: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class CameraEntity:
-    """A camera, its rules, and whether its keyframes are published as pictures."""
-
-    name: str
-    rules: tuple[RuleEntity, ...] = ()
-    has_snapshot: bool = False
+# Home Assistant's two words, made of ours: `stopped`, `stalled` and the like mean offline.
+_IS_ONLINE: Final = "{{ 'online' if value == 'online' else 'offline' }}"
 
 
 def build_discovery(
@@ -108,25 +77,29 @@ def _slug(name: str) -> str:
 
 
 def _build_document(
-    topics: Topics, version: str, device: dict[str, Any], components: dict[str, Component]
+    version: str,
+    device: dict[str, Any],
+    components: dict[str, Component],
+    availability: dict[str, Any],
 ) -> dict[str, Any]:
     identifier = device["identifiers"][0]
     for key, component in components.items():
+        component["qos"] = 1  # each has to say so: the device's is not passed on
         component["unique_id"] = f"{identifier}-{key}"
-        entity = re.sub(r"[^a-z0-9_]", "_", f"{identifier}_{key}")
-        component["default_entity_id"] = f"{component['platform']}.{entity}"
+        component["default_entity_id"] = default_entity_id(component, identifier, key)
     return {
         "device": device,
         "origin": {"name": ORIGIN_NAME, "sw_version": version},
-        # `stopped` is neither of Home Assistant's two words, so a template makes it one.
-        "availability": [
-            {
-                "topic": topics.status,
-                "value_template": "{{ 'online' if value == 'online' else 'offline' }}",
-            }
-        ],
-        "qos": 1,
+        **availability,
         "components": components,
+    }
+
+
+def _availability(*topics: str) -> dict[str, Any]:
+    """Available while `online` is on all of these topics."""
+    return {
+        "availability": [{"topic": topic, "value_template": _IS_ONLINE} for topic in topics],
+        "availability_mode": "all",
     }
 
 
@@ -138,137 +111,19 @@ def _build_box(topics: Topics, version: str) -> dict[str, Any]:
         "model": "box",
         "sw_version": version,
     }
-
-    def number(name: str, path: str, unit: str, icon: str) -> Component:
-        return _stats_sensor(topics, name, path) | {
-            "unit_of_measurement": unit,
-            "icon": icon,
-            "state_class": "measurement",
-        }
-
-    components = {
-        "analyzer": _stats_sensor(topics, "Analyzer", "analyzer")
-        | {"device_class": "enum", "options": ["loading", "ready", "busy", "failed"]},
-        "analysis": number("Analysis time", "analysis_ms_median", "ms", "mdi:timer-outline"),
-        "budget": number("Budget", "keyframes_per_hour_budget", "keyframes/h", "mdi:speedometer"),
-        "waiting": number("Waiting keyframes", "counts.waiting", "keyframes", "mdi:tray-full"),
-        "outbox": number("Undelivered messages", "outbox.pending", "messages", "mdi:tray-alert"),
-        "reload": {
-            "platform": "button",
-            "name": "Reload configuration",
-            "command_topic": topics.node_command("reload"),
-            "payload_press": "reload",
-            "entity_category": "config",
-        },
-    }
-    return _build_document(topics, version, device, components)
-
-
-def _stats_sensor(topics: Topics, name: str, path: str) -> Component:
-    return {
-        "platform": "sensor",
-        "name": name,
-        "state_topic": topics.stats,
-        "value_template": f"{{{{ value_json.{path} }}}}",
-        "expire_after": STATS_EXPIRE_S,
-        "entity_category": "diagnostic",
-    }
+    return _build_document(version, device, box_components(topics), _availability(topics.status))
 
 
 def _build_camera(topics: Topics, version: str, camera: CameraEntity) -> dict[str, Any]:
-    name = camera.name
     device = {
-        "identifiers": [device_id(topics, name)],
-        "name": name,
+        "identifiers": [device_id(topics, camera.name)],
+        "name": camera.name,
         "manufacturer": ORIGIN_NAME,
         "model": "camera",
         "via_device": device_id(topics),
     }
-    components = _camera_readings(topics, name) | _camera_controls(topics, name)
-    if camera.has_snapshot:
-        components["keyframe"] = {
-            "platform": "image",
-            "name": "Keyframe",
-            "image_topic": topics.snapshot(name),
-            "content_type": "image/jpeg",
-        }
-    for rule in camera.rules:
-        components[f"rule_{_slug(rule.name)}"] = _build_rule(topics, name, rule)
-    return _build_document(topics, version, device, components)
-
-
-def _camera_readings(topics: Topics, camera: str) -> dict[str, Component]:
-    return {
-        "finding": {
-            "platform": "event",
-            "name": "Finding",
-            "state_topic": topics.finding(camera),
-            "event_types": ["new", "update", "end"],
-            "value_template": _EVENT,
-            "icon": "mdi:eye-check",
-        },
-        "summary": {
-            "platform": "sensor",
-            "name": "Last finding",
-            "state_topic": topics.last(camera),
-            "value_template": _TITLE,
-            "json_attributes_topic": topics.last(camera),
-            "json_attributes_template": _DETAILS,
-            "icon": "mdi:text-box-outline",
-        },
-        "motion": {
-            "platform": "binary_sensor",
-            "name": "Motion",
-            "state_topic": topics.motion(camera),
-            "device_class": "motion",
-        },
-        "status": {
-            "platform": "binary_sensor",
-            "name": "Connection",
-            "state_topic": topics.camera_status(camera),
-            "value_template": "{{ 'ON' if value == 'online' else 'OFF' }}",
-            "device_class": "connectivity",
-            "entity_category": "diagnostic",
-        },
-    }
-
-
-def _camera_controls(topics: Topics, camera: str) -> dict[str, Component]:
-    return {
-        "enabled": {
-            "platform": "switch",
-            "name": "Analysis",
-            "command_topic": topics.command(camera, "enabled"),
-            "state_topic": topics.state(camera, "enabled"),
-            "entity_category": "config",
-        },
-        "sensitivity": {
-            "platform": "number",
-            "name": "Motion sensitivity",
-            "command_topic": topics.command(camera, "sensitivity"),
-            "state_topic": topics.state(camera, "sensitivity"),
-            "min": MIN_SENSITIVITY,
-            "max": MAX_SENSITIVITY,
-            "step": 1,
-            "unit_of_measurement": "%",
-            "entity_category": "config",
-        },
-        "analyze": {
-            "platform": "button",
-            "name": "Analyze now",
-            "command_topic": topics.node_command("analyze"),
-            "payload_press": json.dumps({"camera": camera}),
-        },
-    }
-
-
-def _build_rule(topics: Topics, camera: str, rule: RuleEntity) -> Component:
-    attributes = topics.rule_attributes(camera, rule.name)
-    common = {"name": rule.title or rule.name, "json_attributes_topic": attributes}
-    if rule.reports_only:
-        return common | {
-            "platform": "sensor",
-            "state_topic": attributes,
-            "value_template": _ANSWER,
-        }
-    return common | {"platform": "binary_sensor", "state_topic": topics.rule(camera, rule.name)}
+    components = camera_now(topics, camera, _slug)
+    for key, component in camera_always(topics, camera).items():
+        components[key] = component | _availability(topics.status)
+    both = _availability(topics.status, topics.camera_status(camera.name))
+    return _build_document(version, device, components, both)

@@ -144,6 +144,10 @@ class Publisher:
         """From now on commands may speak of these cameras."""
         self._cameras = frozenset(cameras)
 
+    def has_camera(self, camera: str) -> bool:
+        """Whether commands may speak of the camera: it is configured."""
+        return camera in self._cameras
+
     @property
     def connected(self) -> bool:
         """Whether the broker has accepted us and the connection is up."""

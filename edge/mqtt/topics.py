@@ -11,12 +11,14 @@ from typing import Final, Literal
 
 from edge.errors import DeliveryError
 
-CommandKind = Literal["enabled", "sensitivity", "ask", "reload", "analyze"]
+SettingKind = Literal["enabled", "sensitivity", "describe"]
+CommandKind = Literal["enabled", "sensitivity", "describe", "ask", "reload", "analyze"]
 
 MAX_LEVEL_BYTES: Final = 128
 MAX_TOPIC_BYTES: Final = 65535  # the length field has two bytes (MQTT 5, 1.5.4)
 
-_CAMERA_COMMANDS: Final = ("enabled", "sensitivity", "ask")
+_SETTINGS: Final = ("enabled", "sensitivity", "describe")
+_CAMERA_COMMANDS: Final = (*_SETTINGS, "ask")
 _NODE_COMMANDS: Final = ("reload", "analyze")
 
 
@@ -127,7 +129,7 @@ class Topics:
         return self._of_camera(camera, "last")
 
     def rule(self, camera: str, rule: str) -> str:
-        """`ON` or `OFF`, or the value of a rule that only reports; retained."""
+        """`ON` or `OFF`; retained. Cleared while unknown, as it is for a mere report."""
         return self._of_camera(camera, f"rule/{checked_level(rule, 'rule name')}")
 
     def rule_attributes(self, camera: str, rule: str) -> str:
@@ -146,15 +148,14 @@ class Topics:
             self.capture(camera),
             self.last(camera),
             self.snapshot(camera),
-            self.state(camera, "enabled"),
-            self.state(camera, "sensitivity"),
+            *(self.state(camera, kind) for kind in _SETTINGS),
         )
 
     def held_by_rule(self, camera: str, rule: str) -> tuple[str, ...]:
         """The retained topics of a rule at a camera."""
         return self.rule(camera, rule), self.rule_attributes(camera, rule)
 
-    def command(self, camera: str, kind: Literal["enabled", "sensitivity", "ask"]) -> str:
+    def command(self, camera: str, kind: SettingKind | Literal["ask"]) -> str:
         """Where a camera's command is received."""
         return self._of_camera(camera, f"{kind}/set")
 
@@ -162,7 +163,7 @@ class Topics:
         """Where a command to the node is received."""
         return f"{self.root}/cmd/{kind}/set"
 
-    def state(self, camera: str, kind: Literal["enabled", "sensitivity"]) -> str:
+    def state(self, camera: str, kind: SettingKind) -> str:
         """What a camera's setting is now; retained."""
         return self._of_camera(camera, f"{kind}/state")
 

@@ -26,7 +26,7 @@ from edge.rules.asking import (
     due,
 )
 from edge.rules.memory import Memory, SavedMemory, Snapshot, export_snapshot, parse_snapshot
-from edge.rules.rule import Rule
+from edge.rules.rule import Describe, Rule
 from edge.rules.state import Moment, Transition, advance, tick, without_pending
 from edge.rules.verdict import read_verdict
 
@@ -78,6 +78,7 @@ class RuleBook:
         self._rules: dict[str, Rule] = {}
         self._zones: Mapping[str, Zones] = {}
         self._memories: dict[tuple[str, str], Memory] = {}
+        self._describe: dict[str, Describe] = {}  # cameras at which the rules' own does not hold
         self.replace_rules(rules, zones)
 
     def replace_rules(self, rules: Iterable[Rule], zones: Mapping[str, Zones]) -> None:
@@ -99,6 +100,13 @@ class RuleBook:
                 key = (rule.name, camera)
                 self._memories[key] = old_memories.get(key, Memory()) if is_kept else Memory()
 
+    def set_describe(self, camera: str, describe: Describe | None) -> None:
+        """Describe `camera`'s keyframes as said here, whatever its rules say; None: as they say."""
+        if describe is None:
+            self._describe.pop(camera, None)
+        else:
+            self._describe[camera] = describe
+
     def ask(self, keyframe: Keyframe) -> Asking:
         """The questions that the keyframe raises; changes nothing. Without looks: none."""
         facts = KeyframeFacts.of(keyframe, self._time_zone)
@@ -107,7 +115,8 @@ class RuleBook:
             for (name, camera), memory in self._memories.items()
             if camera == facts.camera and memory.asked_mono_s is not None
         }
-        rules = tuple(due(self._rules.values(), facts, last_asked_mono_s))
+        asked = due(self._rules.values(), facts, last_asked_mono_s)
+        rules = tuple(self._as_described(rule, facts.camera) for rule in asked)
         zones = self._zones.get(facts.camera, {})
         return Asking(facts, rules, build_looks(rules, facts, zones))
 
@@ -204,6 +213,10 @@ class RuleBook:
                 memory = replace(memory, state=without_pending(memory.state))
             self._memories[key] = memory
 
+    def _as_described(self, rule: Rule, camera: str) -> Rule:
+        describe = self._describe.get(camera)
+        return rule if describe is None else replace(rule, describe=describe)
+
     def _current(self, asked: Rule, camera: str) -> Rule | None:
         """The rule as it is now, if it still means what it did when it was asked."""
         rule = self._rules.get(asked.name)
@@ -251,7 +264,9 @@ class RuleBook:
         moved = {change.rule.name for change in changes if change.transition.is_news}
         wanting = [
             rule
-            for rule in (self._rules[verdict.rule] for verdict in verdicts)
+            for rule in (
+                self._as_described(self._rules[verdict.rule], facts.camera) for verdict in verdicts
+            )
             if rule.describe == "always" or (rule.describe == "on_change" and rule.name in moved)
         ]
         wanting.sort(key=lambda rule: (rule.name not in moved, -rule.severity))

@@ -13,6 +13,7 @@ from edge.web.events import Events
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
+_FAULTS = ("gaps", "lost", "corrupt", "drained")
 _OUTCOMES = ("analysed", "reused", "superseded", "stale", "failed", "unasked")
 
 
@@ -59,6 +60,10 @@ class _Figures(Collector):
         yield _gauge("edge_mqtt_connected", "1 while the broker is", float(outbox.connected))
         yield _gauge("edge_outbox_pending", "Messages that wait for the broker", outbox.pending)
         yield _counter("edge_outbox_published", "Messages taken by the broker", outbox.published)
+        if outbox.oldest_age_s is not None:
+            yield _gauge(
+                "edge_outbox_oldest_age_seconds", "Of the oldest that waits", outbox.oldest_age_s
+            )
         dropped = CounterMetricFamily(
             "edge_outbox_dropped", "Messages dropped unsent", labels=["reason"]
         )
@@ -71,6 +76,8 @@ class _Figures(Collector):
         for process, megabytes in stats.rss_mb.items():
             memory.add_metric([process], megabytes * 1e6)
         yield memory
+        if stats.temperature_c is not None:
+            yield _gauge("edge_temperature_celsius", "The processor's", stats.temperature_c)
         yield _gauge("edge_event_clients", "Who listens to events", self._events.num_clients)
         yield _counter(
             "edge_event_clients_dropped", "Clients too slow for events", self._events.num_dropped
@@ -83,6 +90,15 @@ class _Figures(Collector):
         frames = CounterMetricFamily("edge_camera_frames", "Frames looked at", labels=label)
         reconnects = CounterMetricFamily("edge_camera_reconnects", "Reconnects", labels=label)
         restarts = CounterMetricFamily("edge_camera_restarts", "Processes replaced", labels=label)
+        age = GaugeMetricFamily(
+            "edge_camera_last_frame_age_seconds", "Since a frame came", labels=label
+        )
+        faults = CounterMetricFamily(
+            "edge_camera_faults",
+            "Of the stream since its last connection: gaps after which an I-frame was waited "
+            "for, lost and corrupt pictures, packets drained because the box was slow",
+            labels=["camera", "kind"],
+        )
         waiting = GaugeMetricFamily(
             "edge_keyframes_waiting", "Keyframes in the queue", labels=label
         )
@@ -95,20 +111,40 @@ class _Figures(Collector):
             frames.add_metric([name], camera.frames)
             reconnects.add_metric([name], camera.reconnects)
             restarts.add_metric([name], camera.restarts)
+            if camera.last_frame_age_s is not None:
+                age.add_metric([name], camera.last_frame_age_s)
+            if camera.capture is not None:
+                for kind in _FAULTS:
+                    faults.add_metric([name, kind], getattr(camera.capture, kind))
             waiting.add_metric([name], camera.counts.waiting)
             for outcome in _OUTCOMES:
                 keyframes.add_metric([name, outcome], getattr(camera.counts, outcome))
-        yield from (online, fps, frames, reconnects, restarts, waiting, keyframes)
+        yield from (online, fps, frames, age, faults, reconnects, restarts, waiting, keyframes)
 
     def _rules(self) -> Iterator[Metric]:
         on = GaugeMetricFamily(
             "edge_rule_on", "1 on, 0 off; unknown states are left out", labels=["rule", "camera"]
         )
+        verdicts = CounterMetricFamily(
+            "edge_rule_verdicts", "Answers by verdict", labels=["rule", "camera", "verdict"]
+        )
+        alerts = CounterMetricFamily("edge_rule_alerts", "Alerts", labels=["rule", "camera"])
+        spent = GaugeMetricFamily(
+            "edge_rule_spent_seconds",
+            "The analyzer's time for the rule in the last hour",
+            labels=["rule"],
+        )
         for rule in self._present.rules:
             for state in rule.states:
                 if state.state != "unknown":
                     on.add_metric([rule.name, state.camera], float(state.state == "on"))
-        yield on
+            for tally in rule.tallies:
+                for verdict in ("yes", "no", "unsure"):
+                    verdicts.add_metric([rule.name, tally.camera, verdict], getattr(tally, verdict))
+                alerts.add_metric([rule.name, tally.camera], tally.alerts)
+        for cost in self._present.costs:
+            spent.add_metric([cost.rule], cost.spent_ms / 1000)
+        yield from (on, verdicts, alerts, spent)
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
