@@ -24,7 +24,7 @@ MAX_SENSITIVITY: Final = 100
 DESCRIBE_AS_CONFIGURED: Final = "configured"
 DESCRIBE_WORDS: Final = (DESCRIBE_AS_CONFIGURED, "never", "on_change", "always")
 
-_ASK_KEYS: Final = ("id", "question", "choices")
+ASK_KEYS: Final = ("id", "question", "choices")
 _ON_OFF: Final = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
 
 
@@ -194,9 +194,9 @@ def _parse_analyze(text: str, cameras: Collection[str]) -> AnalyzeCommand:
 
 def _parse_ask(topics: Topics, camera: str, text: str, message: Incoming) -> AskCommand:
     fields = _parse_object(text)
-    unknown = [key for key in fields if key not in _ASK_KEYS]
+    unknown = [key for key in fields if key not in ASK_KEYS]
     if unknown:
-        known = ", ".join(_ASK_KEYS)
+        known = ", ".join(ASK_KEYS)
         raise CommandRefused("bad value", f"unknown key {unknown[0][:80]!r}; known: {known}")
     ask_id = _checked_text(fields, "id", MAX_ID_CHARS)
     question = _checked_text(fields, "question", MAX_QUESTION_CHARS).strip()

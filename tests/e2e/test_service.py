@@ -168,6 +168,9 @@ def test_orders_over_mqtt(config: str, subscriber: Subscriber, tmp_path: Path) -
         subscriber.wait_for_payload(f"{root}/status", "online", 20)
         subscriber.publish(f"{root}/sensitivity/set", "80")
         subscriber.wait_for_payload(f"{root}/sensitivity/state", "80")
+        subscriber.publish(f"{root}/describe/set", "always")
+        subscriber.wait_for_payload(f"{root}/describe/state", "always")
+        subscriber.wait_for(lambda ms: any(f["summary"] for f in findings_of(ms)), 30)
         subscriber.publish(f"{root}/ask/set", json.dumps({"id": "q7", "question": "What is it?"}))
         subscriber.wait_for(lambda ms: any(m.topic == f"{root}/ask/reply" for m in ms), 30)
         reply = json.loads(subscriber.on(f"{root}/ask/reply")[0].payload)
@@ -194,6 +197,7 @@ def test_orders_over_mqtt(config: str, subscriber: Subscriber, tmp_path: Path) -
         daemon.start()  # what was set is kept
         subscriber.wait_for_payload(f"{root}/sensitivity/state", "80")
         subscriber.wait_for_payload(f"{root}/enabled/state", "OFF")
+        subscriber.wait_for_payload(f"{root}/describe/state", "always")
         assert daemon.stop() == 0
         for message in subscriber.messages:
             if not message.topic.endswith("/set"):

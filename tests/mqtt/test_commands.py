@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from edge.errors import CommandRefused
 from edge.findings import AskReply
@@ -20,6 +23,7 @@ from edge.mqtt.commands import (
     Incoming,
     ReloadCommand,
     ReplyAddress,
+    SetDescribe,
     SetEnabled,
     SetSensitivity,
     parse_command,
@@ -51,6 +55,8 @@ def parse(topic: str, payload: str | bytes, **fields: Any) -> Command:
         ("edge/box/yard/enabled/set", "true", SetEnabled("yard", enabled=True)),
         ("edge/box/porch/sensitivity/set", "1", SetSensitivity("porch", 1)),
         ("edge/box/porch/sensitivity/set", "99.5", SetSensitivity("porch", 99.5)),
+        ("edge/box/porch/describe/set", "Always\n", SetDescribe("porch", "always")),
+        ("edge/box/yard/describe/set", "configured", SetDescribe("yard", "configured")),
         ("edge/box/cmd/reload/set", "", ReloadCommand()),
         ("edge/box/cmd/reload/set", "anything", ReloadCommand()),
         ("edge/box/cmd/analyze/set", "", AnalyzeCommand("")),
@@ -85,6 +91,14 @@ def ask(**fields: Any) -> str:
         ("edge/box/porch/sensitivity/set", "nan", "bad value", "from 1 to 100"),
         ("edge/box/porch/sensitivity/set", "inf", "bad value", "from 1 to 100"),
         ("edge/box/porch/sensitivity/set", "high", "bad value", "from 1 to 100"),
+        (
+            "edge/box/porch/describe/set",
+            "sometimes",
+            "bad value",
+            "one of configured, never, on_ch",
+        ),
+        ("edge/box/porch/describe/set", "", "bad value", "must be one of"),
+        ("edge/box/attic/describe/set", "never", "unknown camera", "no camera 'attic'"),
         ("edge/box/cmd/analyze/set", "attic", "unknown camera", "no camera 'attic'"),
         ("edge/box/cmd/analyze/set", '{"camera": 3}', "bad value", "must be a name"),
         ("edge/box/cmd/analyze/set", "{", "bad JSON", "not JSON"),
@@ -167,6 +181,7 @@ def test_a_response_topic_cannot_make_us_speak_in_our_own_name(
         [
             TOPICS.command("porch", "enabled"),
             TOPICS.command("porch", "sensitivity"),
+            TOPICS.command("porch", "describe"),
             ASK,
             TOPICS.node_command("reload"),
             TOPICS.node_command("analyze"),
@@ -344,6 +359,69 @@ def test_bad_commands_are_counted_answered_and_told_once_a_topic_and_kind(
         assert errors == ["byte 0 is not UTF-8", errors[1]] * 3
         assert "at most 65536" in errors[1]
         assert node.publisher.stats().connections == 1
+
+
+def malformed(rng: random.Random) -> tuple[str, bytes]:
+    """Something sent to a command's topic that is none of its orders."""
+    noise = bytes(rng.randrange(256) for _ in range(rng.randrange(1, 200)))
+    word = "".join(rng.choice("abcXYZ<>{}[]\"'\\\n\0 äß门\u202e") for _ in range(30))
+    deep = rng.choice(["[", '{"a":']) * rng.randrange(1, 5000)
+    nonsense = ["null", "[]", "{", '{"id": 1}', "NaN", "-1", "1e309", "ON OFF", "=ON", word]
+    values: list[Any] = [None, True, -1, 1e308, [], {}, ["a"], word, "", "x" * 3000, "\ud800"]
+    kind = rng.choice(["enabled", "sensitivity", "describe", "ask", "attic", "topic", "analyze"])
+    if kind == "ask":
+        fields = {key: rng.choice(values) for key in ("question", "choices", "severity")}
+        fields["id"] = rng.choice([value for value in values if value != word])
+        bad = json.dumps(dict(rng.sample(sorted(fields.items()), rng.randrange(5))))
+        if rng.random() < 0.3:
+            bad = rng.choice([*nonsense, deep])
+        return ASK, rng.choice([bad.encode("utf-8", "surrogatepass"), noise, b""])
+    if kind == "attic":
+        return f"edge/box/attic/{rng.choice(['enabled', 'describe'])}/set", b"ON"
+    if kind == "topic":
+        return f"edge/box/porch/{rng.choice(['state', 'motion', 'ask_', 'sett'])}/set", noise
+    payload = rng.choice([*nonsense, deep]).encode()
+    if kind == "analyze":
+        return "edge/box/cmd/analyze/set", rng.choice([b"{" + payload, b"attic", b"\xff" + noise])
+    return f"edge/box/porch/{kind}/set", rng.choice([payload, b"\xff" + noise, b""])
+
+
+def test_a_thousand_malformed_orders_change_nothing(
+    broker: Mosquitto, make_node: MakeNode, caplog: pytest.LogCaptureFixture
+) -> None:
+    rng = random.Random(7)
+    orders = [malformed(rng) for _ in range(1000)]
+    questions = [order for order in orders if order[0] == ASK]
+    assert len(questions) > 100
+    with Subscriber(broker.port) as sender:
+        node = make_node(broker.port).wait_connected()
+        wait_until(lambda: "Sending SUBACK to edge-box" in broker.log)
+        for number, (topic, payload) in enumerate(orders):
+            properties = Properties(PacketTypes.PUBLISH)
+            properties.ResponseTopic = "me/answers"
+            properties.CorrelationData = str(number).encode()
+            sender.client.publish(topic, payload, qos=1, properties=properties)
+
+        def are_settled() -> bool:
+            stats = node.publisher.stats()
+            num_answers = len(sender.on("me/answers")) + stats.replies_dropped
+            num_refused = sum(stats.commands_refused.values())
+            return (num_refused, num_answers) == (len(orders), len(questions))
+
+        wait_until(are_settled)
+        assert node.commands == []
+        assert node.publisher.stats().commands == 0
+        assert node.publisher.stats().connections == 1
+        answers = sender.on("me/answers")
+        assert len({message.correlation for message in answers}) == len(answers), "each once"
+        assert all(AskReply.model_validate_json(m.payload).error for m in answers)
+        seen = [
+            record.message for record in caplog.records if "refused a command" in record.message
+        ]
+        told = {(r.split(" on ")[1].split(": ")[0], r.rsplit("(", 1)[1]) for r in seen}
+        assert len(seen) == len(told) < 40, "each topic and kind of fault is told once"
+        sender.publish("edge/box/cmd/reload/set", "")  # and it still listens
+        wait_until(lambda: node.commands == [ReloadCommand()])
 
 
 def test_a_command_that_fails_does_not_cost_the_connection(

@@ -487,3 +487,15 @@ def test_what_is_reported_is_the_calibrated_answer() -> None:
     (verdict,) = settle(book, 0, parcel="yes").verdicts
     assert verdict.probabilities == {"yes": 0.75, "no": 0.25}
     assert verdict.probability == book.attributes_of("parcel", "porch").probability == 0.75
+
+
+def test_what_is_set_for_a_camera_stands_above_its_rules() -> None:
+    book = book_of(make_rule("parcel", describe="never", cameras=("porch", "yard")))
+    book.set_describe("porch", "always")
+    assert book.ask(make_keyframe(camera="porch")).describe
+    assert not book.ask(make_keyframe(camera="yard")).describe
+    assert settle(book, 1, parcel="no").describe
+    assert not settle(book, 1, camera="yard", parcel="no").describe
+    assert states(book)["parcel", "porch"] == "off", "the state is the rule's all the same"
+    book.set_describe("porch", None)
+    assert not settle(book, 2, parcel="yes").describe

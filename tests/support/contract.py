@@ -1,64 +1,87 @@
-"""The published contract, as a subscriber sees it: every message checked against its schema."""
+"""The published contract, as a subscriber sees it: every message checked against AsyncAPI."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft7Validator
 
 from tests.support.broker import Message
 
-SCHEMAS = Path(__file__).parents[2] / "configs" / "schema"
-
-# what may be published on a topic below {prefix}/{node}/: a schema, or a pattern of plain text
-_JSON = {
-    r"info": "info",
-    r"stats": "stats",
-    r"[^/]+/(finding|last)": "finding",
-    r"[^/]+/rule/[^/]+/attributes": "rule",
-    r"[^/]+/ask/reply": "reply",
-    r"[^/]+/capture": "capture",
-}
-_TEXT = {
-    r"status": r"online|offline|stopped",
-    r"[^/]+/status": r"online|offline|stalled|frozen",
-    r"[^/]+/motion": r"ON|OFF",
-    r"[^/]+/rule/[^/]+": r"ON|OFF",
-    r"[^/]+/enabled/state": r"ON|OFF",
-    r"[^/]+/sensitivity/state": r"\d{1,3}",
-}
-_validators = {
-    name: Draft202012Validator(json.loads((SCHEMAS / f"{name}.schema.json").read_text()))
-    for name in set(_JSON.values()) - {"capture"}
-}
-# What the statistics say of a camera's stream is published by itself too.
-_validators["capture"] = Draft202012Validator(
-    {"$defs": _validators["stats"].schema["$defs"], "$ref": "#/$defs/CaptureStats"}
+_DOCUMENT = json.loads(
+    (Path(__file__).parents[2] / "configs" / "schema" / "asyncapi.json").read_text()
 )
+_ROOT = "{prefix}/{node}/"
+_JPEG = b"\xff\xd8\xff"
 
 
-def check_message(message: Message, root: str) -> None:
-    """Fails unless the message is one that the contract allows on its topic."""
+@dataclass(frozen=True)
+class Channel:
+    """What the document says of a topic that the box publishes on."""
+
+    id: str
+    rest: re.Pattern[str]  # below {prefix}/{node}/
+    content_type: str
+    is_retained: bool
+    validator: Draft7Validator
+
+
+def _published() -> list[Channel]:
+    channels = []
+    for name, operation in _DOCUMENT["operations"].items():
+        address = _DOCUMENT["channels"][name]["address"]
+        if operation["action"] == "send" and address.startswith(_ROOT):
+            message = _DOCUMENT["components"]["messages"][name]
+            schema = {"components": _DOCUMENT["components"], **message["payload"]}
+            if "$ref" in schema:  # what stands beside a $ref is not read in draft 7
+                schema["allOf"] = [{"$ref": schema.pop("$ref")}]
+            channels.append(
+                Channel(
+                    id=name,
+                    rest=re.compile(re.sub(r"\{\w+\}", "[^/]+", address.removeprefix(_ROOT))),
+                    content_type=message["contentType"],
+                    is_retained=operation["bindings"]["mqtt"]["retain"],
+                    validator=Draft7Validator(schema),
+                )
+            )
+    return channels
+
+
+PUBLISHED = _published()
+
+
+def check_message(message: Message, root: str) -> str:
+    """Fails unless the contract allows the message on its topic; the id of its channel.
+
+    A retained topic may be cleared.
+    """
     if message.topic.startswith("homeassistant/"):
         if message.payload:
             assert isinstance(json.loads(message.payload), dict)
-        return
+        return "discovery"
     assert message.topic.startswith(root + "/"), message.topic
     rest = message.topic.removeprefix(root + "/")
-    for pattern, schema in _JSON.items():
-        if re.fullmatch(pattern, rest):
-            document = json.loads(message.payload)
-            errors = [e.message for e in _validators[schema].iter_errors(document)]
-            assert not errors, (message.topic, errors, document)
-            return
-    for pattern, text in _TEXT.items():
-        if re.fullmatch(pattern, rest):
-            assert not message.payload or re.fullmatch(text, message.text), message
-            return
+    for channel in PUBLISHED:
+        if channel.rest.fullmatch(rest):
+            if message.payload or not channel.is_retained:
+                _check_payload(channel, message)
+            return channel.id
     raise AssertionError(f"no contract for {message.topic}")
+
+
+def _check_payload(channel: Channel, message: Message) -> None:
+    if channel.content_type == "image/jpeg":
+        assert message.payload.startswith(_JPEG), message.topic
+        return
+    is_json = channel.content_type == "application/json"
+    payload: Any = json.loads(message.payload) if is_json else message.text
+    errors = [error.message for error in channel.validator.iter_errors(payload)]
+    assert not errors, (message.topic, errors, payload)
 
 
 def findings_of(messages: list[Message]) -> list[dict]:

@@ -26,7 +26,7 @@ from edge.findings import (
 )
 from edge.frames import Image
 from edge.geometry import Box, Polygon
-from edge.present import CameraNow, Judgement, Present, RuleNow
+from edge.present import CameraNow, Judgement, Present, RuleNow, RuleTally
 from edge.questions import Answer, Description, ModelInfo, Timing, yes_no
 from edge.tuning import (
     TuneActivity,
@@ -236,6 +236,7 @@ def build_present(cameras: Iterable[str] = ("porch",)) -> Present:
         regions=dict.fromkeys(names, Box(0.5, 0.5, 1.0, 1.0)),
         states=tuple(state),
         judge=judge,
+        tallies=tuple(RuleTally(n, yes=5, no=7, unsure=1, alerts=3) for n in names),
     )
     return Present(
         stats=stats,

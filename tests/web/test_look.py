@@ -205,6 +205,11 @@ def test_metrics(box: Running) -> None:
     assert counted["analysed"] == 2
     assert families["edge_rule_on"].samples[0].labels == {"rule": "person", "camera": "porch"}
     assert families["edge_camera_fps"].samples[0].value == 5
+    alerts = families["edge_rule_alerts"].samples[0]
+    assert (alerts.labels, alerts.value) == ({"rule": "person", "camera": "porch"}, 3)
+    verdicts = {s.labels["verdict"]: s.value for s in families["edge_rule_verdicts"].samples}
+    assert verdicts == {"yes": 5, "no": 7, "unsure": 1}
+    assert "edge_temperature_celsius" not in families, "no sensor"
 
 
 def test_the_document_names_every_route(box: Running) -> None:
