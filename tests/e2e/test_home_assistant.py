@@ -15,7 +15,9 @@ from tests.support.broker import Message, Mosquitto, Subscriber
 from tests.support.contract import PUBLISHED, check_message
 from tests.support.daemon import DaemonProcess
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+WAIT_S = 120.0  # on a machine that is busy with other things
 
 CAMERA = "  {name}: {{input: 'demo:yard?seed={seed}&fps=5', periodic: 5s}}\n"
 CONFIG = """
@@ -62,7 +64,7 @@ class HomeAssistant:
             payload = RENDER.from_string(template).render(value=value)
         self.mqtt.publish(component["command_topic"], payload)
 
-    def wait_for(self, entity_id: str, *states: str, timeout_s: float = 20) -> str:
+    def wait_for(self, entity_id: str, *states: str, timeout_s: float = WAIT_S) -> str:
         """Wait until the entity has one of these states, any at all if none is named."""
 
         def has_state(messages: list[Message]) -> bool:
@@ -116,7 +118,7 @@ def test_home_assistant(broker: Mosquitto, subscriber: Subscriber, tmp_path: Pat
     porch = "edge_box_porch"
     with DaemonProcess(tmp_path, config) as daemon:
         assert daemon.process is not None
-        subscriber.wait_for(lambda _: len(ha.documents()) == 3, 20)
+        subscriber.wait_for(lambda _: len(ha.documents()) == 3, WAIT_S)
         assert [
             fault for document in ha.documents().values() for fault in faults_of(document)
         ] == []
@@ -129,22 +131,22 @@ def test_home_assistant(broker: Mosquitto, subscriber: Subscriber, tmp_path: Pat
 
         ha.wait_for(f"binary_sensor.{porch}_status", "ON")
         ha.command(f"text.{porch}_ask", 'Is the "gate" open?')
-        ha.wait_for(f"text.{porch}_ask", 'Is the "gate" open?', timeout_s=40)
+        ha.wait_for(f"text.{porch}_ask", 'Is the "gate" open?')
         ha.command(f"number.{porch}_sensitivity", "77")
         ha.wait_for(f"number.{porch}_sensitivity", "77")
         ha.command(f"select.{porch}_describe", "always")
         ha.wait_for(f"select.{porch}_describe", "always")
         ha.command(f"button.{porch}_analyze")
-        subscriber.wait_for(lambda ms: any(b'"kind":"command"' in m.payload for m in ms))
+        subscriber.wait_for(lambda ms: any(b'"kind":"command"' in m.payload for m in ms), WAIT_S)
         ha.command("button.edge_box_reload")
-        subscriber.wait_for(lambda _: daemon.log.count("was read again") == 1)
-        subscriber.wait_for(lambda ms: any(m.topic.endswith("/snapshot") for m in ms))
+        subscriber.wait_for(lambda _: daemon.log.count("was read again") == 1, WAIT_S)
+        subscriber.wait_for(lambda ms: any(m.topic.endswith("/snapshot") for m in ms), WAIT_S)
         for device in ("edge-box", "edge-box-porch"):
             for component in ha.documents()[f"homeassistant/device/{device}/config"][
                 "components"
             ].values():
                 if component["platform"] != "button":
-                    state = ha.wait_for(component["default_entity_id"], timeout_s=30)
+                    state = ha.wait_for(component["default_entity_id"])
                     assert state != "unavailable", component
 
         ha.command(f"switch.{porch}_enabled", "OFF")
@@ -155,17 +157,19 @@ def test_home_assistant(broker: Mosquitto, subscriber: Subscriber, tmp_path: Pat
 
         told = {topic: len(subscriber.on(topic)) for topic in ha.documents()}
         subscriber.publish("homeassistant/status", "online")
-        subscriber.wait_for(lambda _: all(len(subscriber.on(t)) == n + 1 for t, n in told.items()))
+        subscriber.wait_for(
+            lambda _: all(len(subscriber.on(t)) == n + 1 for t, n in told.items()), WAIT_S
+        )
 
         daemon.config.write_text(CONFIG.format(port=broker.port, cameras=both.splitlines()[1]))
         daemon.process.send_signal(signal.SIGHUP)
-        subscriber.wait_for(lambda _: len(ha.documents()) == 2)
+        subscriber.wait_for(lambda _: len(ha.documents()) == 2, WAIT_S)
         _check_that_nothing_is_left(broker, subscriber, "edge/box/porch/")
         assert daemon.stop() == 0
         # another camera goes while the daemon does not run
         daemon.config.write_text(config.replace("back-yard", "front"))
         daemon.start()
-        subscriber.wait_for(lambda _: any("front" in topic for topic in ha.documents()))
+        subscriber.wait_for(lambda _: any("front" in topic for topic in ha.documents()), WAIT_S)
         _check_that_nothing_is_left(broker, subscriber, "edge/box/back-yard/")
         assert daemon.stop() == 0
     assert "Traceback" not in daemon.log
@@ -181,11 +185,12 @@ def _check_that_nothing_is_left(broker: Mosquitto, subscriber: Subscriber, root:
             [m.payload for m in ms if m.topic == topic][-1] == b""
             for topic in {m.topic for m in ms if m.topic.startswith(root)}
             if topic.rpartition("/")[2] in ("status", "motion", "state", "last", "attributes")
-        )
+        ),
+        WAIT_S,
     )
     with Subscriber(broker.port, "#") as late:
-        late.wait_for_payload("edge/box/status", "online")
-        assert [m.topic for m in late.messages if m.topic.startswith(root)] == []
+        late.wait_for_payload("edge/box/status", "online", WAIT_S)
+        assert [m for m in late.messages if m.topic.startswith(root) and m.payload] == []
 
 
 def _is_ours(message: Message) -> bool:

@@ -61,15 +61,15 @@ def test_every_topic_of_the_code_is_in_it() -> None:
         topics.discovery("{device}"),
         topics.ask_reply("{camera}"),
         topics.finding("{camera}"),
-        *topics.states_of_camera("{camera}", snapshot=True),
-        *topics.states_of_rule("{camera}", "{rule}"),
+        *topics.held_by_camera("{camera}"),
+        *topics.held_by_rule("{camera}", "{rule}"),
         *(topics.command("{camera}", kind) for kind in (*settings, "ask")),
         *(topics.node_command(kind) for kind in ("reload", "analyze")),
     }
     assert {channel["address"] for channel in DOCUMENT["channels"].values()} == expected
     of_topics = {name for name, _ in inspect.getmembers(Topics) if not name.startswith("_")}
     others = {"node", "prefix", "discovery_prefix", "root", "command_filters", "is_own_state"}
-    others |= {"parse_command", "is_reply_topic_allowed", "states_of_camera", "states_of_rule"}
+    others |= {"parse_command", "is_reply_topic_allowed", "held_by_camera", "held_by_rule"}
     named = {"status", "info", "stats", "camera_status", "motion", "capture", "finding", "last"}
     named |= {"rule", "rule_attributes", "snapshot", "command", "node_command", "state"}
     named |= {"ask_reply", "discovery_status", "discovery"}

@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 import jinja2.sandbox
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.findings import AskReply, RuleAttributes, VerdictReport
@@ -237,6 +237,7 @@ def test_the_title_is_the_best_short_text(changes: dict[str, Any], title: str) -
     assert len(title.encode()) <= MAX_STATE_BYTES
 
 
+@settings(deadline=None)
 @given(summary=st.text(min_size=1, max_size=600))
 def test_whatever_was_written_the_state_fits(summary: str) -> None:
     document = build_finding("porch", 0).model_copy(update={"summary": summary})
