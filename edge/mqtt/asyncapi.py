@@ -125,6 +125,7 @@ def _of_camera(topics: Topics) -> tuple[Channel, ...]:
 def _commands(topics: Topics) -> tuple[Channel, ...]:
     camera = "{camera}"
     return (
+        Channel("probe", topics.probe, "receive", {"type": "string"}, _about(Topics.probe)),
         Channel("enabledSet", topics.command(camera, "enabled"), "receive", _words("ON", "OFF"),
                 "Switch the camera's analysis on or off; the result is on `enabled/state`."),
         Channel("sensitivitySet", topics.command(camera, "sensitivity"), "receive",

@@ -58,6 +58,7 @@ def test_every_topic_of_the_code_is_in_it() -> None:
         topics.info,
         topics.stats,
         topics.discovery_status,
+        topics.probe,
         topics.discovery("{device}"),
         topics.ask_reply("{camera}"),
         topics.finding("{camera}"),
@@ -72,7 +73,7 @@ def test_every_topic_of_the_code_is_in_it() -> None:
     others |= {"parse_command", "is_reply_topic_allowed", "held_by_camera", "held_by_rule"}
     named = {"status", "info", "stats", "camera_status", "motion", "capture", "finding", "last"}
     named |= {"rule", "rule_attributes", "snapshot", "command", "node_command", "state"}
-    named |= {"ask_reply", "discovery_status", "discovery"}
+    named |= {"ask_reply", "probe", "discovery_status", "discovery"}
     assert of_topics == others | named, "a new topic must be in the document, and in this test"
 
 
