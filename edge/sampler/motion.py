@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.geometry import Box
 from edge.sampler.comparing import Changes, Comparing
@@ -26,6 +27,7 @@ from edge.sampler.view import (
     CELLS,
     KEPT_EDGES,
     View,
+    area_means,
     edge_agreement,
 )
 
@@ -172,13 +174,13 @@ class MotionDetector:
         only_lit: tuple[Region, ...] = ()
         if has_moved:
             found = _found(changes, since, min_area_px)
-            regions = [
-                region
+            is_lit = [
+                is_only_light(region, view, reference, changes.of(region))
+                and is_only_light(region, view, background, since.of(region))
                 for region in found
-                if not is_only_light(region, view, reference, changes.of(region))
-                or not is_only_light(region, view, background, since.of(region))
             ]
-            only_lit = tuple(region for region in found if region not in regions)
+            regions = [region for region, lit in zip(found, is_lit, strict=True) if not lit]
+            only_lit = tuple(region for region, lit in zip(found, is_lit, strict=True) if lit)
             is_doubtful = changes.clear.light_step > RAMP_STEP or not self._comparing.unrest.is_warm
             regions = self._with_unrest(regions, view.shape, is_doubtful=is_doubtful)
         if is_due:
@@ -197,10 +199,10 @@ class MotionDetector:
         if since.is_still and moving is None:
             learned += since.signed * quick
         else:
-            around = np.ones((5, 5), np.uint8)
-            rate = np.where(cv2.dilate(since.mask, around), slow, quick)
+            rate = np.full(view.shape, quick)
+            np.copyto(rate, slow, where=_around(since.mask))
             if moving is not None:
-                rate *= cv2.dilate(moving, around) == 0
+                np.copyto(rate, np.float32(0), where=_around(moving))
             learned += since.signed * rate
         self._background = View(learned, view.pts_s, view.luma)
 
@@ -214,12 +216,12 @@ class MotionDetector:
         marked = []
         for region in regions:
             restless = unrest.faintly_restless if region.is_faint else unrest.restless
-            if restless is None:
-                marked.append(region)
-                continue
-            x1, y1, x2, y2 = region.box.to_px(shape[1], shape[0])
-            share = float(restless[y1:y2, x1:x2].mean())
-            marked.append(replace(region, is_restless=share >= _RESTLESS_SHARE))
+            if restless is not None:
+                x1, y1, x2, y2 = region.box.to_px(shape[1], shape[0])
+                part = restless[y1:y2, x1:x2]
+                if cv2.countNonZero(part) >= _RESTLESS_SHARE * part.size:
+                    region = replace(region, is_restless=True)  # noqa: PLW2901
+            marked.append(region)
         return marked
 
     def _is_light_jump(
@@ -249,8 +251,9 @@ class MotionDetector:
     def _is_turning(self, view: View, reference: View, change: Change) -> bool:
         if change.is_still:
             return False
-        cells = cv2.resize(change.difference, CELLS, interpolation=cv2.INTER_AREA)
-        moved = cells > _TURNED + 2 * self._comparing.noise.typical_sigma
+        moved = (
+            area_means(change.difference, CELLS) > _TURNED + 2 * self._comparing.noise.typical_sigma
+        )
         num_moved = int(np.count_nonzero(moved))
         return num_moved >= _TURNED_CELLS and is_turning(reference, view)
 
@@ -292,6 +295,8 @@ def _num_changed_beside(things: tuple[Box, ...], changed: Mask) -> int:
 def _found(changes: Changes, since: Changes, min_area_px: int) -> list[Region]:
     """Regions that have changed of late, or since another time: clear ones, then fainter ones."""
     clear = _found_in(changes.clear, since.clear, min_area_px)
+    if changes.all is changes.clear and since.all is since.clear:
+        return clear
     num_changed = cv2.countNonZero(changes.all.mask | since.all.mask)
     if num_changed - sum(region.area_px for region in clear) < min_area_px:
         return clear
@@ -299,9 +304,15 @@ def _found(changes: Changes, since: Changes, min_area_px: int) -> list[Region]:
 
 
 def _found_in(change: Change, since: Change, min_area_px: int) -> list[Region]:
-    strength = np.where(since.mask, since.difference, change.difference)
+    strength = change.difference.copy()
+    cv2.copyTo(since.difference, since.mask, strength)
     both = change.mask | since.mask
     return find_regions(both, change.mask, since.mask, strength, min_area_px)
+
+
+def _around(mask: Mask) -> NDArray[np.bool_]:
+    """The mask and two pixels around it, as (h, w) bool."""
+    return np.asarray(cv2.dilate(mask, np.ones((5, 5), np.uint8)), np.uint8).view(np.bool_)
 
 
 def _moving(change: Change, regions: list[Region]) -> Mask | None:

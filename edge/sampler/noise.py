@@ -52,14 +52,18 @@ class NoiseModel:
         if is_new:
             rate = max(rate, 0.1)
         up = np.float32(math.exp(min(rate, 0.5)))
-        self._median *= np.where(change > self._median, up, 1 / up)
-        np.clip(self._median, _FLOOR, _CEILING, out=self._median)
-        spread = cv2.blur(self._median, (_SPREAD_PX, _SPREAD_PX))
+        is_above = (change > self._median).view(np.uint8)
+        moved = self._median * (1 / up)
+        cv2.copyTo(self._median * up, is_above, moved)
+        self._median = np.clip(moved, _FLOOR, _CEILING, out=moved)
+        spread = cv2.blur(moved, (_SPREAD_PX, _SPREAD_PX))
         self._sigma = np.asarray(spread * np.float32(_SIGMA_OF_MEDIAN), np.float32)
         self.typical_sigma = _sampled_median(self._sigma)
 
-    def sigma(self, change: Field) -> Field:
-        """(h, w) float32 standard deviation to expect, at least what this very picture shows.
+    def limit(self, change: Field, sigmas: float, floor: float) -> Field:
+        """(h, w) float32: so many standard deviations, `floor` grey levels at least.
+
+        The deviation is the one to expect, or what this very picture shows if that is more.
 
         The present picture's own median covers what no history can: gain stepped up at dusk, or an
         I-frame that redraws every block a little. Where more than half of the picture differs by
@@ -67,8 +71,11 @@ class NoiseModel:
         """
         now = min(_sampled_median(change), _CEILING)
         if self._sigma is None or self._sigma.shape != change.shape:
-            return np.full(change.shape, _SIGMA_OF_MEDIAN * max(now, _FLOOR), np.float32)
-        return np.maximum(self._sigma, np.float32(_SIGMA_OF_MEDIAN * now))
+            sigma = _SIGMA_OF_MEDIAN * max(now, _FLOOR)
+            return np.full(change.shape, max(sigmas * sigma, floor), np.float32)
+        limit: Field = self._sigma * np.float32(sigmas)
+        least = max(sigmas * _SIGMA_OF_MEDIAN * now, floor)
+        return np.maximum(limit, np.float32(least), out=limit)
 
 
 def _sampled_median(change: Field) -> float:

@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 
 from edge.sampler.look import Mask
-from edge.sampler.view import CELLS, Field, View
+from edge.sampler.view import CELLS, Field, View, area_means
 
 _STEPS = 3
 _ENOUGH_PX = 0.05  # a shift below this leaves less than the noise
 _MAX_PX = 6.0  # of the working picture, 4 % of its width: more is a turned camera
 _OUTLIER = 40.0  # grey levels; what differs more is a moving thing, not a shifted edge
-_CHANGED_CELL = 2  # of 255: 1 % of its pixels
+_CHANGED_CELL = 0.01  # of its pixels
 _SPREAD_CELLS = 10
 _MIN_SLOPE = 1.0  # mean squared grey levels per pixel; a plainer scene shows no shift
 
@@ -27,7 +27,7 @@ def is_spread(mask: Mask) -> bool:
     One thing changes a few cells of 24; where a third of them have nothing to shift, as a bright
     sky, half of the picture is left.
     """
-    shares = cv2.resize(mask * np.uint8(255), CELLS, interpolation=cv2.INTER_AREA)
+    shares = area_means(mask.astype(np.float32), CELLS)
     return bool(np.count_nonzero(shares > _CHANGED_CELL) >= _SPREAD_CELLS)
 
 

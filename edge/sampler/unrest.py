@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edge.geometry import Box
 from edge.sampler.regions import Change
-from edge.sampler.view import Field
+from edge.sampler.view import Field, area_means
 
 _CELL_PX = 4
 _MEAN_PX = 5  # leaves that change places leave the mean of 5x5 pixels much as it was
@@ -68,7 +68,7 @@ class Unrest:
         """(h, w) uint8: 1 where the local mean changed by more than it usually does."""
         mean = np.abs(cv2.blur(signed, (_MEAN_PX, _MEAN_PX)))
         usual = limit if self._usual is None else limit * self._usual
-        return np.asarray(mean > usual, np.uint8)
+        return (mean > usual).view(np.uint8)
 
     def learn(
         self, change: Change, elapsed_s: float, things: tuple[Box, ...], *, is_still: bool
@@ -99,16 +99,14 @@ class Unrest:
             x1, y1, x2, y2 = box.expanded(0.02).to_px(*cells)
             learning[y1:y2, x1:x2] = 0
         ratio = np.minimum(change.difference / change.limit, np.float32(_CLIP))
-        power = cv2.resize(ratio * ratio, cells, interpolation=cv2.INTER_AREA)
-        fine = np.sqrt(power)
+        fine = np.sqrt(area_means(ratio * ratio, cells))
         is_calm = float(fine.max()) < _RESTLESS and float(self._mean.max()) < _RESTLESS
         _follow(self._fine, fine, learning)
         if is_calm:
             return
         means = np.abs(cv2.blur(change.signed, (_MEAN_PX, _MEAN_PX))) / change.limit
         clipped = np.minimum(means, np.float32(_CLIP_MEAN))
-        mean = cv2.resize(clipped, cells, interpolation=cv2.INTER_AREA)
-        _follow(self._mean, np.asarray(mean, np.float32), learning)
+        _follow(self._mean, area_means(clipped, cells), learning)
 
     def _spread(self) -> None:
         """What is known, over the cells' neighbours and at full size."""
