@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import av
 
@@ -18,7 +19,6 @@ from edge.capture.faults import LIBRARY_ERRORS
 from edge.capture.framing import Framing, is_iframe
 from edge.capture.h264 import FrameNumbers
 from edge.capture.hardware import choose_decoder
-from edge.capture.main_stream import MainStream
 from edge.capture.opening import OpenStream, check_size
 from edge.capture.pacing import Pace
 from edge.capture.packets import Received, VideoPacket
@@ -26,6 +26,9 @@ from edge.capture.settings import SourceSettings
 from edge.capture.spare import SparePictures
 from edge.capture.timeline import FrameGrid, Placed, Timeline
 from edge.frames import Frame, Luma
+
+if TYPE_CHECKING:
+    from edge.capture.main_stream import MainStream
 
 log = logging.getLogger(__name__)
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 import av
 from av.video.frame import PictureType
 
 from edge.capture.clock import Arrival
 from edge.capture.faults import fault
-from edge.capture.main_stream import MainStream
 from edge.capture.opening import OpenStream
 from edge.capture.pacing import Pace
 from edge.capture.picture import LumaScaler, read_rgb, upright_size_px
@@ -22,6 +22,9 @@ from edge.capture.settings import SourceSettings
 from edge.capture.timeline import DelayLine
 from edge.errors import PictureError, SourceUnsupported
 from edge.frames import Frame, Image, Luma
+
+if TYPE_CHECKING:
+    from edge.capture.main_stream import MainStream
 
 
 class Framing:

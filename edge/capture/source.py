@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from edge.capture.clock import Arrival, Clock
 from edge.capture.decoding import Decoding
@@ -17,7 +17,6 @@ from edge.capture.facts import Counters, SourceFacts
 from edge.capture.faults import fault
 from edge.capture.gop import GopMeter
 from edge.capture.kinds import plan_open
-from edge.capture.main_stream import MainStream
 from edge.capture.opening import close_quietly, open_stream
 from edge.capture.pacing import Pace
 from edge.capture.packets import PacketReader, Received
@@ -26,6 +25,9 @@ from edge.capture.settings import SourceSettings
 from edge.capture.watcher import Restless, Watcher
 from edge.errors import SourceBroken, SourceEnded, SourceUnsupported
 from edge.frames import Frame
+
+if TYPE_CHECKING:
+    from edge.capture.main_stream import MainStream
 
 UNDECODED_LIMIT_S = 60.0  # cameras with "smart" codecs send an I-frame every 20 s or less
 
@@ -68,7 +70,7 @@ class Source:
         self._stream = stream = open_stream(settings, self._plan)
         self._count = Counters()
         pace = Pace(clock, realtime=settings.realtime) if stream.recorded else None
-        self._main = MainStream(settings, clock) if settings.main_url else None
+        self._main = _open_main(settings, clock) if settings.main_url else None
         self._decoding = Decoding(settings, stream, self._count, pace, self._main)
         self._resting = Resting(settings.decode)
         self._gop = GopMeter()
@@ -160,6 +162,9 @@ class Source:
         if received.after_skip:
             self._gop.restart()
         self._gop.note(is_iframe=is_iframe, now_s=now_s)
+        if self._settings.decode == "all":
+            yield from self._decoding.frames_of(received)
+            return
         is_hole = received.after_skip or received.packet.is_corrupt
         resting = self._resting
         if resting.is_resting and is_hole:
@@ -211,3 +216,9 @@ class Source:
         for received in self._resting.end(now_s):
             yield from self._decoding.frames_of(received)
             self._resting.note(received, quiet=self._watcher.is_quiet())
+
+
+def _open_main(settings: SourceSettings, clock: Clock) -> MainStream:
+    from edge.capture.main_stream import MainStream  # noqa: PLC0415 - most sources have none
+
+    return MainStream(settings, clock)

@@ -17,7 +17,8 @@ class Watcher(Protocol):
     def is_quiet(self) -> bool:
         """Whether nothing is going on or suspected, so that pictures may be left out.
 
-        Asked with each packet received, whether or not it becomes a frame.
+        Asked with each packet received, whether or not it becomes a frame, where some pictures may
+        be left out.
         """
         ...
 

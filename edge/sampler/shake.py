@@ -16,7 +16,7 @@ _STEPS = 3
 _ENOUGH_PX = 0.05  # a shift below this leaves less than the noise
 _MAX_PX = 6.0  # of the working picture, 4 % of its width: more is a turned camera
 _OUTLIER = 40.0  # grey levels; what differs more is a moving thing, not a shifted edge
-_CHANGED_CELL = 0.01  # of its pixels
+_CHANGED_CELL = 0.0098  # of its pixels
 _SPREAD_CELLS = 10
 _MIN_SLOPE = 1.0  # mean squared grey levels per pixel; a plainer scene shows no shift
 
