@@ -34,6 +34,7 @@ FUNCTIONS = {"sum", "count", "min", "max", "rate", "increase", "by", "on"}
 # Node-RED's own; others would have to be installed first.
 CORE_NODES = {"tab", "mqtt-broker", "mqtt in", "mqtt out", "function", "template", "inject"}
 CORE_NODES |= {"debug", "comment", "http in", "http response"}
+NODE_REDS_NAMES = "msg, node, flow, context, global, env, RED, Buffer"  # taken in a function
 
 
 def everything_there_is() -> Present:
@@ -255,7 +256,7 @@ def test_the_flows_functions_can_be_read() -> None:
         if one["type"] == "function":
             done = subprocess.run(
                 [node, "--check", "-"],
-                input=f"(msg, flow, context) => {{\n{one['func']}\n}}",
+                input=f"({NODE_REDS_NAMES}) => {{\n{one['func']}\n}}",
                 capture_output=True,
                 text=True,
                 check=False,
