@@ -85,12 +85,15 @@ def test_2000_rows_made_while_the_broker_is_down_arrive_in_order_within_the_wind
     tmp_path: Path, make_node: MakeNode, max_in_flight: int
 ) -> None:
     # mosquitto tells clients to keep to 20 unless this is raised
-    broker = Mosquitto(tmp_path / "b", extra="max_inflight_messages 60")
+    broker = Mosquitto(tmp_path / "b", extra="max_inflight_messages 60", persistence=True)
+    # Known to the broker beforehand, so that it misses nothing should the node be the first to come.
+    with broker, Subscriber(broker.port, FINDINGS, client_id="watcher"):
+        pass
     with MqttProxy(broker.port) as proxy:
         node = make_node(proxy.port, max_in_flight=max_in_flight)
         add_rows(node, 2000)
         proxy.holds_pubacks = True
-        with broker, Subscriber(broker.port, FINDINGS) as subscriber:
+        with broker, Subscriber(broker.port, FINDINGS, client_id="watcher") as subscriber:
             wait_until(lambda: proxy.unacknowledged == max_in_flight)
             proxy.holds_pubacks = False
             node.outbox.wait_empty(30)
