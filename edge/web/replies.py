@@ -222,7 +222,13 @@ def model_report(present: Present) -> ModelReport | None:
     model = present.model
     if model is None:
         return None
-    return ModelReport(name=model.name, precision=model.precision, untrained=model.untrained)
+    return ModelReport(
+        name=model.name,
+        precision=model.precision,
+        untrained=model.untrained,
+        engine=model.engine,
+        answers=model.answers,
+    )
 
 
 def info_reply(present: Present) -> Info:

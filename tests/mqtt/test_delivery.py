@@ -86,7 +86,7 @@ def test_2000_rows_made_while_the_broker_is_down_arrive_in_order_within_the_wind
 ) -> None:
     # mosquitto tells clients to keep to 20 unless this is raised
     broker = Mosquitto(tmp_path / "b", extra="max_inflight_messages 60", persistence=True)
-    # Known to the broker beforehand, so that it misses nothing should the node be the first to come.
+    # Known to the broker beforehand: it misses nothing should the node be the first to come.
     with broker, Subscriber(broker.port, FINDINGS, client_id="watcher"):
         pass
     with MqttProxy(broker.port) as proxy:

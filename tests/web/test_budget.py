@@ -26,7 +26,13 @@ def test_budget(box: Running) -> None:
 def test_info(box: Running) -> None:
     info = box.get("/api/v1/info").json()
     assert info["schema"] == "edge.info/1"
-    assert info["model"] == {"name": "tiny", "precision": "int8", "untrained": True}
+    assert info["model"] == {
+        "name": "tiny",
+        "precision": "int8",
+        "untrained": True,
+        "engine": "openvino",
+        "answers": "logits",
+    }
     assert (info["cameras"], info["rules"]) == (["porch"], ["person"])
 
 

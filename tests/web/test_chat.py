@@ -213,6 +213,7 @@ def test_a_schema_may_be_short(box: Running, way: str) -> None:
 
 def test_replies_name_the_model_and_that_it_is_untrained(box: Running) -> None:
     model = {"name": "tiny", "precision": "int8", "untrained": True}
+    model |= {"engine": "openvino", "answers": "logits"}
     assert chat(box, query="x").json()["model"] == model
     _, answer = events_of(chat(box, query="x", stream="true"))[-1]
     assert answer["model"] == model
