@@ -180,7 +180,7 @@ def ball_x(image: NDArray[np.uint8]) -> float:
 
 def num_decoders() -> int:
     """How many of them are held by anyone."""
-    return sum(isinstance(thing, MomentDecoder) for thing in gc.get_objects())
+    return sum(type(thing) is MomentDecoder for thing in gc.get_objects())
 
 
 @pytest.mark.skipif(bool(missing_server()), reason=missing_server())
