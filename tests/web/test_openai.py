@@ -277,15 +277,22 @@ def test_a_viewer_may_not_ask(serve: Serve) -> None:
 
 
 def test_a_box_that_is_busy_or_has_no_model(serve: Serve) -> None:
-    go = threading.Event()
+    begun, go = threading.Event(), threading.Event()
 
     def wait(*turn: Any) -> TurnResult:
+        begun.set()
         go.wait(30)
         return script(*turn)
 
+    def ask_once() -> None:
+        with other_client(box) as client:
+            ask(client)
+
     box = serve(door=WorkingDoor(wait))
-    waiting = [threading.Thread(target=ask, args=(other_client(box),)) for _ in range(9)]
-    for thread in waiting:
+    waiting = [threading.Thread(target=ask_once) for _ in range(9)]
+    waiting[0].start()  # is answered; only then is there room for eight more
+    assert begun.wait(20)
+    for thread in waiting[1:]:
         thread.start()
     with other_client(box) as client:
         wait_until(lambda: box.door.num_waiting == 8, "as many wait as may")
