@@ -95,7 +95,9 @@ class ModelReport(_Document):
 
     name: str
     precision: str = Field(description="of the weights; empty where it is not known")
-    untrained: bool = Field(default=False, description="random weights: the answers mean nothing")
+    demonstration: bool = Field(
+        default=False, description="for demonstration: answers about real pictures mean nothing"
+    )
     engine: EngineWord = Field(
         default="openvino", description="openvino on this box, an openai server, a pool of boxes"
     )

@@ -251,6 +251,6 @@ class ModelInfo:
     name: str
     precision: str  # of the language model's weights: int4, int8, fp16, fp32; "" if not known
     parameters_m: float  # millions; 0 if not known
-    untrained: bool = False  # true for a model whose weights are random: answers mean nothing
+    demonstration: bool = False  # its answers about real pictures mean nothing
     engine: EngineWord = "openvino"
     answers: AnswersWord = "logits"

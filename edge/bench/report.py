@@ -45,8 +45,10 @@ def _facts(bench: Bench) -> Table:
         ("memory read", f"{bench.rates.read_bytes_per_s / 1e9:.1f} GB/s"),
         ("int8 rate", f"{bench.rates.int8_ops_per_s / 1e9:.0f} GOPS"),
     ]
-    if model.untrained:
-        rows.append(("untrained", "random weights: speed is real, answers mean nothing"))
+    if model.demonstration:
+        rows.append(
+            ("for demonstration", "speed is real, answers about real pictures mean nothing")
+        )
     if machine.preload:
         rows.append(("preload", machine.preload))
     rows += [("note", note) for note in bench.notes]

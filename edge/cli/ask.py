@@ -88,7 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         default=DEFAULT_MODEL,
-        help="model folder, hub id that was pulled, or `demo` for the bundled untrained one "
+        help="model folder, hub id that was pulled, or `demo` for the bundled small one "
         "(default: %(default)s)",
     )
     parser.add_argument("--threads", type=positive, help="CPU threads (default: all cores)")
@@ -257,9 +257,9 @@ def _show(
         for name in ("objects", "texts", "spatial_relations"):
             if entries := getattr(result.description, name):
                 print(f"{name.replace('_', ' ')}: {'; '.join(entries)}")
-    untrained = "; UNTRAINED, random weights: the answer means nothing" if info.untrained else ""
+    only_for = "; FOR DEMONSTRATION: knows drawn yards alone" if info.demonstration else ""
     print(
-        f"[{info.name} {info.precision}{untrained}; loaded in {spent['load_s']:.1f} s, "
+        f"[{info.name} {info.precision}{only_for}; loaded in {spent['load_s']:.1f} s, "
         f"answered in {spent['answer_s']:.2f} s]",
         file=sys.stderr,
     )

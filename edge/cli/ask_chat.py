@@ -29,9 +29,9 @@ def chat(
     A line that cannot be asked is told on standard error, and the conversation goes on; the exit
     status is then 1. Raises what the engine raises for the picture and the first question.
     """
-    if engine.info.untrained:
+    if engine.info.demonstration:
         print(
-            f"[{engine.info.name}; UNTRAINED, random weights: the answers mean nothing]",
+            f"[{engine.info.name}; FOR DEMONSTRATION: knows drawn yards alone]",
             file=sys.stderr,
             flush=True,
         )

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         default=DEFAULT_MODEL,
-        help="model folder, hub id that was pulled, or `demo` for the bundled untrained one "
+        help="model folder, hub id that was pulled, or `demo` for the bundled small one "
         "(default: %(default)s)",
     )
     parser.add_argument(

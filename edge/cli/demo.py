@@ -1,8 +1,9 @@
 """Run the whole product on this machine with nothing to download, and watch its findings.
 
 A drawn camera, the bundled small model, a local mosquitto and the daemon itself, as `edge run`
-starts it; only the configuration differs. The bundled model is untrained: its answers mean nothing,
-everything else is real. Ends after --duration or with Ctrl-C, and leaves nothing behind.
+starts it; only the configuration differs. The bundled model is for demonstration: it knows the
+drawn yard and nothing of the real world. Ends after --duration or with Ctrl-C, and leaves nothing
+behind.
 """
 
 from __future__ import annotations
@@ -123,8 +124,9 @@ def end_daemon(daemon: subprocess.Popen[bytes]) -> None:
 
 
 _WELCOME = """\
-The daemon runs: a drawn yard, the bundled UNTRAINED model (its answers mean nothing), and a broker
-on 127.0.0.1:{port}. Somebody comes after 4 s; something happens every 40 s. Ctrl-C ends.
+The daemon runs: a drawn yard, the bundled small model, and a broker on 127.0.0.1:{port}.
+The model is for demonstration: it knows this yard and nothing of the real world.
+Somebody comes after 4 s; something happens every 40 s. Ctrl-C ends.
 Look at it, and ask it about pictures, in a browser: http://127.0.0.1:{http_port}
 """
 _GOODBYE = """

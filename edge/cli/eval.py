@@ -107,7 +107,11 @@ def run(args: argparse.Namespace) -> int:
     notes = list(_notes(config, info, labels.num_left_out))
     if args.json:
         document = {
-            "model": {"name": info.name, "precision": info.precision, "untrained": info.untrained},
+            "model": {
+                "name": info.name,
+                "precision": info.precision,
+                "demonstration": info.demonstration,
+            },
             "labels_left_out": labels.num_left_out,
             "warnings": notes,
             "rules": [as_json(report) for report in reports],
@@ -232,8 +236,11 @@ def _chosen(names: Sequence[str], rules: Mapping[str, Rule]) -> Sequence[str]:
 
 
 def _notes(config: Config, info: ModelInfo, num_left_out: int) -> Iterator[str]:
-    if info.untrained:
-        yield f"the model {info.name} is untrained: its answers, and so these figures, mean nothing"
+    if info.demonstration:
+        yield (
+            f"the model {info.name} is for demonstration: its answers about real pictures, and so "
+            "these figures, mean nothing"
+        )
     if config.vlm.temporal == "pair":
         yield (
             "`vlm.temporal` is pair: the daemon also shows the picture from before a movement, "

@@ -82,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         default=DEFAULT_MODEL,
         metavar="MODEL",
-        help="a folder, the name of a model that was pulled, or `demo` for the bundled untrained"
+        help="a folder, the name of a model that was pulled, or `demo` for the bundled small one"
         " one (default: %(default)s)",
     )
     info.add_argument(
@@ -145,9 +145,9 @@ def _info(args: argparse.Namespace) -> int:
         return 1
     for warning in warnings_of(folder):
         print(f"warning: {warning}")
-    if layout.info.untrained:
+    if layout.info.demonstration:
         print(
-            "warning: this model is untrained: its weights are random and its answers mean nothing"
+            "warning: this model is for demonstration: its answers about real pictures mean nothing"
         )
     if args.self_test:
         print(f"self-test   {self_test(folder)}")
@@ -176,7 +176,8 @@ def _show_layout(layout: Layout) -> None:
     info, text, vision = layout.info, layout.text, layout.vision
     print(f"name        {info.name}")
     print(
-        "trained     " + ("no: its weights are random" if info.untrained else "yes, by its files")
+        "for         "
+        + ("demonstration, of drawn yards" if info.demonstration else "real pictures")
     )
     print(f"precision   {info.precision}")
     print(f"weights     language: {read_weights(layout.model_dir, LANGUAGE)}")

@@ -226,7 +226,7 @@ def model_advice(config: Config) -> Iterator[Fault]:
     is_demo = all(camera.url.startswith("demo:") for camera in config.cameras.values())
     if config.vlm.needs_model and config.vlm.model == DEMO_MODEL and not is_demo:
         yield Fault(
-            "the demo model is UNTRAINED (random weights): its answers mean nothing.",
+            "the demo model knows the drawn yard alone: of a real camera its answers mean nothing.",
             "Remove `model` to use the default, which `edge model pull` fetches.",
             ("vlm", "model"),
         )

@@ -161,7 +161,7 @@ class VlmConfig(Block):
     standby: Annotated[Literal["none", "local"], one_of(("none", "local"))] = "none"
     """`local` has the `model` on this box take over while the model elsewhere is away."""
     model: Text = DEFAULT_MODEL
-    """`demo` (bundled, untrained), a folder (/..., ./...), or a hub id OWNER/NAME."""
+    """`demo` (bundled, for demonstration), a folder (/..., ./...), or a hub id OWNER/NAME."""
     threads: Annotated[int, Between(1, 1024)] | None = None
     """CPU threads; all cores if not set."""
     deadline_s: Annotated[float, duration("1s", "10m")] = Field(default=20.0, alias="deadline")

@@ -199,7 +199,7 @@ def model_report(info: ModelInfo | None) -> ModelReport | None:
     return ModelReport(
         name=info.name,
         precision=info.precision,
-        untrained=info.untrained,
+        demonstration=info.demonstration,
         engine=info.engine,
         answers=info.answers,
     )

@@ -191,7 +191,7 @@ def open_engine(settings: EngineSettings) -> Engine:
         layout.info.name,
         layout.info.precision,
         layout.info.parameters_m,
-        ", untrained: its answers mean nothing" if layout.info.untrained else "",
+        ", for demonstration: it knows drawn yards alone" if layout.info.demonstration else "",
         time.monotonic() - started,
     )
     return engine

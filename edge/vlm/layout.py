@@ -246,14 +246,15 @@ def _chat_template(model_dir: Path) -> str:
 
 
 def _info(model_dir: Path, text: TextDims, vision: VisionDims) -> ModelInfo:
-    name, untrained = model_dir.resolve().name, False
+    name, demonstration = model_dir.resolve().name, False
     card_file = model_dir / "edge_model.json"
     if card_file.exists():
         card = load_json(card_file)
         name = str(card.get("name", name))
-        untrained = card.get("untrained", False) is True
+        # Random weights, as benches use them, say nothing about real pictures either.
+        demonstration = any(card.get(key) is True for key in ("demonstration", "untrained"))
     precision = read_precision(model_dir / LANGUAGE_IR)
-    return ModelInfo(name, precision, num_parameters(text, vision) / 1e6, untrained)
+    return ModelInfo(name, precision, num_parameters(text, vision) / 1e6, demonstration)
 
 
 def num_parameters(text: TextDims, vision: VisionDims) -> int:

@@ -225,7 +225,7 @@ def model_report(present: Present) -> ModelReport | None:
     return ModelReport(
         name=model.name,
         precision=model.precision,
-        untrained=model.untrained,
+        demonstration=model.demonstration,
         engine=model.engine,
         answers=model.answers,
     )

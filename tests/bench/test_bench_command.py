@@ -42,7 +42,7 @@ def test_json_is_one_document(capsys):
     assert main(words) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["schema"] == "edge.bench/1"
-    assert document["model"]["untrained"] is True
+    assert document["model"]["demonstration"] is True
     assert document["machine"]["cores"] >= 1
     verdicts = {(v["rules"], v["picture"]): v for v in document["verdicts"]}
     assert set(verdicts) == {(n, size) for n in (1, 8) for size in ("256x192", "640x352")}

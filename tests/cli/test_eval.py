@@ -111,9 +111,9 @@ def test_figures_are_consistent(place: Path, capsys: pytest.CaptureFixture[str])
         main([*command, "--json", "--rule", "person", "--rule", "people", "--rule", "parcel"]) == 0
     )
     document = json.loads(capsys.readouterr().out)
-    assert document["model"]["untrained"] is True
+    assert document["model"]["demonstration"] is True
     assert document["labels_left_out"] == 2
-    assert any("untrained" in warning for warning in document["warnings"])
+    assert any("demonstration" in warning for warning in document["warnings"])
     found = {entry["rule"]: entry for entry in document["rules"]}
     assert {name: (e["labels"], e["pictures"]) for name, e in found.items()} == {
         "person": (8, 8),
@@ -168,7 +168,7 @@ def test_readable_report(place: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "4 labels on 4 pictures" in out
     assert "Reliability: probability that the answer is >= 1" in out
     assert "the rule has no `alert`" in out
-    assert "untrained" in out
+    assert "for demonstration" in out
     assert (place / "edge.yaml").read_bytes() == before
 
 

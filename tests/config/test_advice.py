@@ -130,7 +130,7 @@ TABLE = {
         + "vlm: {model: demo}\ncameras: {c: {input: 'demo:yard'}, d: {input: rtsp://h/x}}\n"
         + RULE,
         "vlm.model",
-        "UNTRAINED (random weights)",
+        "knows the drawn yard alone",
     ),
 }
 

@@ -77,12 +77,12 @@ def test_result_is_a_complete_model_folder(checkpoint, calls, tmp_path):
     assert record.sha256 == hashlib.sha256((dest / "config.json").read_bytes()).hexdigest()
     assert calls.read_text().splitlines() == [
         f"export {checkpoint.name} raw.new",
-        f"compress {LANGUAGE}.xml {LANGUAGE}.xml int4 128 awq",
+        f"compress {LANGUAGE}.xml {LANGUAGE}.xml int4 64 awq",
         f"compress {GRAPHS[1]}.xml {GRAPHS[1]}.xml int8 0",
         f"compress {GRAPHS[3]}.xml {GRAPHS[3]}.xml int8 0",
     ]
     assert "[1/6] export the graphs" in said
-    assert "[2/6] language model: int4 asymmetric, groups of 128, AWQ" in said
+    assert "[2/6] language model: int4 asymmetric, groups of 64, AWQ" in said
     assert not list(tmp_path.glob(".*")), "the work folder is removed"
     kept = (dest / "preprocessor_config.json").read_bytes()
     assert kept == (checkpoint / "preprocessor_config.json").read_bytes()
@@ -221,7 +221,7 @@ def test_awq_is_for_int4(checkpoint, capsys):
 
 
 def test_the_group_fits_the_matrices(checkpoint):
-    assert read_checkpoint(checkpoint).group == 128
+    assert read_checkpoint(checkpoint).group == 64
     config = json.loads((checkpoint / "config.json").read_text())
     config["text_config"]["intermediate_size"] = 96
     (checkpoint / "config.json").write_text(json.dumps(config))

@@ -57,7 +57,7 @@ def test_everyone_who_enters_is_found(
     for finding in analysed:
         if finding["superseded"] is None:
             assert {v["rule"] for v in finding["verdicts"]} >= {"person", "people"}
-            assert finding["model"]["untrained"] is True
+            assert finding["model"]["demonstration"] is True
     assert any(f["summary"] for f in analysed), "`describe: always` gave no summary"
     details = [f["details"] for f in analysed if f["details"]]
     assert any(list(values) == ["crowd", "seats"] for values in details), details
@@ -79,7 +79,7 @@ def test_the_main_process_imports_no_heavy_library(
     config = CONFIG.format(port=broker.port, url=server.url("/room"))
     with DaemonProcess(tmp_path, config) as daemon:
         subscriber.wait_for_payload("edge/box/room/status", "online", 20)
-        subscriber.wait_for(lambda ms: any(b'"untrained":true' in m.payload for m in ms), 60)
+        subscriber.wait_for(lambda ms: any(b'"demonstration":true' in m.payload for m in ms), 60)
         assert daemon.process is not None
         main = _libraries(daemon.process.pid)
         camera = _libraries(daemon.child("room").pid)

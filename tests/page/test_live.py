@@ -68,23 +68,23 @@ def test_findings_come_as_they_happen(box: Running, visit: Visits) -> None:
     expect(page.locator(".finding")).to_have_count(9)
 
 
-def test_an_untrained_model_is_told_in_both_views(serve: Serve, visit: Visits) -> None:
+def test_a_demonstration_model_is_told_in_both_views(serve: Serve, visit: Visits) -> None:
     door = SlowDoor()
     box = serve(door=door)
-    told = "The model of this box is untrained: its weights are random"
+    told = "The model of this box is for demonstration"
     page = visit(box)
-    expect(page.locator("#panel-live .untrained")).to_contain_text(told)
+    expect(page.locator("#panel-live .demonstration")).to_contain_text(told)
     page.get_by_role("tab", name="Ask").click()
-    expect(page.locator("#panel-ask .untrained")).to_contain_text(told)
+    expect(page.locator("#panel-ask .demonstration")).to_contain_text(told)
     assert door.present.model is not None
-    door.present = replace(door.present, model=replace(door.present.model, untrained=False))
+    door.present = replace(door.present, model=replace(door.present.model, demonstration=False))
     page = visit(box)
     expect(page.locator(".strip")).to_contain_text("tiny")
-    expect(page.locator("#panel-live .untrained")).to_be_hidden()
+    expect(page.locator("#panel-live .demonstration")).to_be_hidden()
     with page.expect_response("**/api/v1/info"):
         page.get_by_role("tab", name="Ask").click()
     expect(page.locator("#panel-ask .composer")).to_be_visible()
-    expect(page.locator("#panel-ask .untrained")).to_be_hidden()
+    expect(page.locator("#panel-ask .demonstration")).to_be_hidden()
 
 
 def test_a_broken_connection_is_told_and_made_up_for(box: Running, visit: Visits) -> None:

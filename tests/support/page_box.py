@@ -153,7 +153,7 @@ def record(store: Store, n: int, ts: float, **fields: object) -> Finding:
         "spatial_relations": ["the person stands right of the house"],
         "severity": n % 3,
         "views": [ViewReport(box=(0.45, 0.3, 0.9, 1.0), width=448, height=256)],
-        "model": ModelReport(name="demo", precision="int8", untrained=True),
+        "model": ModelReport(name="demo", precision="int8", demonstration=True),
         "timing": TimingReport(
             queue_ms=120, vision_ms=240, prefill_ms=410, decode_ms=180, total_ms=830,
             prompt_tokens=210, output_tokens=24,

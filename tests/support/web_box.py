@@ -241,7 +241,7 @@ def build_present(cameras: Iterable[str] = ("porch",)) -> Present:
     return Present(
         stats=stats,
         version="0",
-        model=ModelInfo("tiny", "int8", 1.5, untrained=True),
+        model=ModelInfo("tiny", "int8", 1.5, demonstration=True),
         cameras=tuple(CameraNow(n, True, False, 0.5, {"step": step}) for n in names),
         rules=(rule,),
     )

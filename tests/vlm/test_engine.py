@@ -307,7 +307,7 @@ def test_closed_engine(demo_dir, noise):
 
 def test_info(demo_engine):
     info = demo_engine.info
-    assert info.untrained
+    assert info.demonstration
     assert info.precision == "int8"
     assert 1 < info.parameters_m < 5
 

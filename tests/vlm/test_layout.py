@@ -41,7 +41,7 @@ def test_bundled_model(demo_dir):
     assert layout.vision.token_px == 32
     assert layout.vision.grid_side**2 == config["vision_config"]["num_position_embeddings"]
     assert layout.pixels.min_pixels == 65536
-    assert layout.info.untrained
+    assert layout.info.demonstration
     card = json.loads((demo_dir / "edge_model.json").read_text())
     assert layout.info.name == card["name"]
     assert layout.info.parameters_m * 1e6 == card["num_parameters"]
@@ -57,7 +57,7 @@ def test_parameters_of_the_2b_model():
 def test_name_without_a_card_is_the_folder(model):
     (model / "edge_model.json").unlink()
     info = load_layout(model).info
-    assert (info.name, info.untrained, info.precision) == ("model", False, "int8")
+    assert (info.name, info.demonstration, info.precision) == ("model", False, "int8")
 
 
 def test_no_model(tmp_path):

@@ -29,7 +29,7 @@ def test_info(box: Running) -> None:
     assert info["model"] == {
         "name": "tiny",
         "precision": "int8",
-        "untrained": True,
+        "demonstration": True,
         "engine": "openvino",
         "answers": "logits",
     }

@@ -211,8 +211,8 @@ def test_a_schema_may_be_short(box: Running, way: str) -> None:
     assert parts["queue"]["enum"] == ["short", "long"]
 
 
-def test_replies_name_the_model_and_that_it_is_untrained(box: Running) -> None:
-    model = {"name": "tiny", "precision": "int8", "untrained": True}
+def test_replies_name_the_model_and_that_it_is_for_demonstration(box: Running) -> None:
+    model = {"name": "tiny", "precision": "int8", "demonstration": True}
     model |= {"engine": "openvino", "answers": "logits"}
     assert chat(box, query="x").json()["model"] == model
     _, answer = events_of(chat(box, query="x", stream="true"))[-1]

@@ -5,8 +5,7 @@ words stand before the same model. What differs is how probabilities are read: f
 vocabulary here, from the 20 most probable tokens there, of which the least bounds whatever is not
 told. The tolerance is what comes of that, and 1e-3 for the order of computing.
 
-The bundled model may be untrained: its tokens are then all about as probable. Its logits are made
-larger, for both sides, until they differ as those of a model that has learned something.
+The model's logits are made larger, for both sides, lest tokens be about as probable as each other.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def finish(out: Path, checkpoint: Path, dest: Path, seed: int) -> dict[str, floa
     num_parameters = sum(parameter.numel() for parameter in model.parameters())
     about = {
         "name": NAME,
-        "untrained": False,
+        "demonstration": False,
         "precision": "int8",
         "architecture": "qwen3_vl",
         "made_by": COMMAND,

@@ -66,7 +66,7 @@ VISION = {
 }
 EDGE_MODEL = {
     "name": "edge-demo-untrained",
-    "untrained": True,
+    "demonstration": True,
     "precision": "int8",
     "architecture": "qwen3_vl",
     "made_by": "edge/demo/train/make_untrained.py",

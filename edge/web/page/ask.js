@@ -9,7 +9,7 @@ import { Stage } from "./ask-stage.js";
 import { Talk } from "./ask-talk.js";
 import { make } from "./dom.js";
 import { emptiness } from "./notices.js";
-import { buildUntrained } from "./untrained.js";
+import { buildDemonstration } from "./demonstration.js";
 
 /** The view; `isShown` says whether it is in front, so that pasted pictures are meant for it. */
 export function buildAsk(me, isShown) {
@@ -23,17 +23,17 @@ export function buildAsk(me, isShown) {
   const sources = new Sources(pictures, isShown);
   const talk = new Talk(conversation, stage, me.login);
   const composer = new Composer(pictures, conversation);
-  const untrained = buildUntrained();
+  const demonstration = buildDemonstration();
   const left = make("div", { class: "ask-left" }, sources.element, stage.element);
-  const right = make("div", { class: "ask-right" }, talk.element, untrained.element, composer.element);
+  const right = make("div", { class: "ask-right" }, talk.element, demonstration.element, composer.element);
   const element = make("div", { class: "ask" }, make("h1", { class: "away", t: "tab.ask" }), left, right);
   sources.dropOn(left);
-  conversation.addEventListener("turn", ({ detail }) => detail.reply && untrained.tell(detail.reply.model));
+  conversation.addEventListener("turn", ({ detail }) => detail.reply && demonstration.tell(detail.reply.model));
   let isKnown = false;
 
   async function shown() {
     sources.renew();
-    get("/api/v1/info").then(({ model }) => untrained.tell(model), () => {}); // the next answer says it, too
+    get("/api/v1/info").then(({ model }) => demonstration.tell(model), () => {}); // the next answer says it, too
     if (isKnown) return;
     isKnown = true;
     try {

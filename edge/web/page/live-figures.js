@@ -45,7 +45,7 @@ function tiles(stats, info) {
   const memory = Object.values(stats.rss_mb).reduce((sum, mb) => sum + mb, 0);
   const model = info?.model;
   return [
-    tile("figures.model", [dot(toneOf(stats.analyzer)), make("span", { t: `analyzer.${stats.analyzer}` })], model && `${model.name} · ${model.precision}`, model?.untrained ? "figures.untrained" : null),
+    tile("figures.model", [dot(toneOf(stats.analyzer)), make("span", { t: `analyzer.${stats.analyzer}` })], model && `${model.name} · ${model.precision}`, model?.demonstration ? "figures.demonstration" : null),
     tile("figures.budget", [load === null ? "–" : count(load)], null, load === null ? "figures.unmeasured" : "figures.per_hour"),
     tile("figures.median", [stats.analysis_ms_median === null ? "–" : spent(stats.analysis_ms_median)], null, "figures.per_keyframe"),
     tile("figures.queue", [count(counts.waiting)], null, "figures.waiting"),
@@ -61,7 +61,7 @@ function tile(key, value, text, hint = null, given = {}) {
     make("dt", { t: key }),
     make("dd", { class: "tile-value" }, ...value),
     text && make("dd", { class: "tile-hint" }, text),
-    hint && make("dd", { class: hint === "figures.untrained" ? "tile-hint warn" : "tile-hint", t: hint, tp: given }),
+    hint && make("dd", { class: hint === "figures.demonstration" ? "tile-hint warn" : "tile-hint", t: hint, tp: given }),
   );
 }
 

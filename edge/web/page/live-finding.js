@@ -64,7 +64,7 @@ export function marksOf(finding) {
   if (finding.reused) mark("", "mark.reused");
   if (finding.superseded) mark("", "mark.superseded");
   if (finding.truncated) mark("warn", "mark.truncated");
-  if (finding.model?.untrained) mark("warn", "mark.untrained");
+  if (finding.model?.demonstration) mark("warn", "mark.demonstration");
   for (const zone of finding.zones) mark("", "rule.zone", { zone });
   if (finding.covers_from) {
     const from = Date.parse(finding.covers_from) / 1000;

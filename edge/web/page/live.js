@@ -7,14 +7,14 @@ import { buildCameras } from "./live-cameras.js";
 import { buildFindings } from "./live-findings.js";
 import { buildFigures } from "./live-figures.js";
 import { buildRules } from "./live-rules.js";
-import { buildUntrained } from "./untrained.js";
+import { buildDemonstration } from "./demonstration.js";
 
 /** The view. `go.ask(picture)` takes a picture over to Ask. */
 export function buildLive(me, go) {
   const box = new Box();
   const line = make("p", { class: "line-down", role: "status", hidden: true, t: "live.down" });
   const trouble = make("div", {});
-  const untrained = buildUntrained();
+  const demonstration = buildDemonstration();
   const parts = [
     buildFigures(box),
     make(
@@ -24,9 +24,9 @@ export function buildLive(me, go) {
       buildFindings(box, me, go),
     ),
   ];
-  const element = make("div", { class: "live" }, make("h1", { class: "away", t: "tab.live" }), line, trouble, untrained.element, ...parts);
+  const element = make("div", { class: "live" }, make("h1", { class: "away", t: "tab.live" }), line, trouble, demonstration.element, ...parts);
   box.addEventListener("line", (event) => (line.hidden = event.detail));
-  box.addEventListener("info", () => untrained.tell(box.info?.model));
+  box.addEventListener("info", () => demonstration.tell(box.info?.model));
 
   async function start() {
     trouble.replaceChildren();

@@ -35,12 +35,12 @@ export const en = {
   "picture.of": "Keyframe of camera {camera}, {time}",
   "picture.now": "Picture of camera {camera}",
 
-  "untrained": "The model of this box is untrained: its weights are random, and its answers mean nothing.",
+  "demonstration": "The model of this box is for demonstration: it knows drawn yards alone, and what it says of real pictures means nothing.",
   "live.down": "The connection to the box is broken. Trying again …",
 
   "figures.title": "The box",
   "figures.model": "Model",
-  "figures.untrained": "untrained: its answers mean nothing",
+  "figures.demonstration": "for demonstration",
   "figures.budget": "Budget",
   "figures.per_hour": "keyframes an hour",
   "figures.unmeasured": "measured with the first keyframes",
@@ -144,7 +144,7 @@ export const en = {
   "mark.reused": "reused",
   "mark.superseded": "superseded",
   "mark.truncated": "cut short",
-  "mark.untrained": "untrained model",
+  "mark.demonstration": "demonstration model",
   "mark.covers": "stands for {span}",
   "timing.queue_ms": "waited",
   "timing.vision_ms": "picture",

@@ -35,12 +35,12 @@ export const zh = {
   "picture.of": "摄像头 {camera} 的关键帧，{time}",
   "picture.now": "摄像头 {camera} 的画面",
 
-  "untrained": "本设备的模型未经训练：权重是随机的，回答没有意义。",
+  "demonstration": "本设备的模型仅供演示：它只认识绘制的庭院，对真实图片的回答没有意义。",
   "live.down": "与设备的连接已中断，正在重试……",
 
   "figures.title": "设备",
   "figures.model": "模型",
-  "figures.untrained": "未经训练：回答没有意义",
+  "figures.demonstration": "仅供演示",
   "figures.budget": "处理能力",
   "figures.per_hour": "关键帧／小时",
   "figures.unmeasured": "分析首批关键帧后得出",
@@ -144,7 +144,7 @@ export const zh = {
   "mark.reused": "复用",
   "mark.superseded": "被取代",
   "mark.truncated": "已截断",
-  "mark.untrained": "未训练模型",
+  "mark.demonstration": "演示模型",
   "mark.covers": "代表 {span}",
   "timing.queue_ms": "等待",
   "timing.vision_ms": "图像",
