@@ -80,7 +80,7 @@ class Analyst:
         self._on_settled = on_settled
         self._clock = clock
         self._replies: dict[str, Reply] = {}
-        self._progress = Progress(0.0)
+        self._progress: dict[str, Progress] = {}  # of the running jobs about keyframes, by id
 
     def is_asked_about(self, keyframe: Keyframe) -> bool:
         """Whether some rule has a question about the keyframe."""
@@ -143,13 +143,14 @@ class Analyst:
                 self._replies.pop(job.id)(None, reason)
             else:
                 self._end_unanalysed(job, "stale", reason)
-        running = self.scheduler.running
-        if not self.host.is_ready:
-            if running is not None and self.host.state != "busy":
-                self._give_up_late(now)
-        elif isinstance(running, Job):  # its analyzer died, this is the next one
-            self._submit(running)
-        while self.host.is_ready and (taken := self.scheduler.take(now)) is not None:
+        for running in self.scheduler.running:
+            if not isinstance(running, Job) or self.host.has(running.id):
+                continue
+            if self.host.is_ready:  # its analyzer died, this is the next one
+                self._submit(running)
+            else:
+                self._give_up_late(running, now)
+        while self.host.is_ready and (taken := self.scheduler.take(now, self.host.places)):
             self._begin(taken, now)
 
     def heard(self, message: object) -> None:
@@ -158,37 +159,39 @@ class Analyst:
             case EngineReady() | EngineAway() | EngineChanged() | EngineFailed() | ServerNews():
                 self.host.heard(message, self._clock())
             case Analysed(result):
-                self.host.done()
-                if self._is_running(result.id):
-                    self._progress.results.append(result)
-                    self._answered(result)
+                self.host.done(result.id)
+                job = self.scheduler.find_running(result.id)
+                if isinstance(job, Job):
+                    self._progress[job.id].results.append(result)
+                    self._answered(job, result)
             case AnalysisRefused(job_id, error, retry):
-                self.host.done()
-                if self._is_running(job_id):
-                    self._failed(error, retry=retry)
+                self.host.done(job_id)
+                job = self.scheduler.find_running(job_id)
+                if isinstance(job, Job):
+                    self._failed(job, error, retry=retry)
             case Piece():
                 self.conversations.heard(message)
             case Talked(result):
-                self.host.done()
-                if self._is_running(result.id):
-                    self.scheduler.finish("analysed")
+                self.host.done(result.id)
+                if self.scheduler.find_running(result.id) is not None:
+                    self.scheduler.finish(result.id, "analysed")
                     self.conversations.end(result.id, result)
             case TurnRefused(turn_id, error):
-                self.host.done()
-                if self._is_running(turn_id):
-                    self.scheduler.finish("failed")
+                self.host.done(turn_id)
+                if self.scheduler.find_running(turn_id) is not None:
+                    self.scheduler.finish(turn_id, "failed")
                     self.conversations.end(turn_id, error)
         self.step()
 
     def analyzer_gone(self, exitcode: int | None) -> None:
         """The analyzer's process has ended, whatever it had is to be tried again."""
         self.host.gone(exitcode, self._clock())
-        running = self.scheduler.running
-        if isinstance(running, TurnJob):
-            self.scheduler.finish("failed")
-            self.conversations.analyzer_gone(running)
-        elif running is not None:
-            self._failed("the analyzer process ended during the analysis", retry=True)
+        for running in self.scheduler.running:
+            if isinstance(running, TurnJob):
+                self.scheduler.finish(running.id, "failed")
+                self.conversations.analyzer_gone(running)
+            else:
+                self._failed(running, "the analyzer process ended during the analysis", retry=True)
 
     def forget_camera(self, camera: str) -> None:
         """A camera was removed, changed or switched off: its waiting keyframes end unanalysed."""
@@ -199,39 +202,37 @@ class Analyst:
     def stop(self, cameras: list[str]) -> None:
         """The daemon ends: so do all findings that are still open, and every user is answered."""
         waiting = self.scheduler.forget_users()
-        if isinstance(self.scheduler.running, TurnJob):
-            waiting.append(self.scheduler.finish("failed"))
+        for running in self.scheduler.running:
+            if isinstance(running, TurnJob):
+                waiting.append(self.scheduler.finish(running.id, "failed"))
+            else:
+                self._finish(running, "failed", STOPPED)
         for job in waiting:
             if isinstance(job, TurnJob):
                 self.conversations.end(job.id, AnalysisFailed(STOPPED))
             else:
                 self._replies.pop(job.id)(None, STOPPED)
-        if self.scheduler.running is not None:
-            self._finish("failed", STOPPED)
         for camera in cameras:
             for kept in self.scheduler.forget(camera):
                 self._end_unanalysed(kept, "stale", STOPPED)
-
-    def _is_running(self, job_id: str) -> bool:
-        return self.scheduler.running is not None and self.scheduler.running.id == job_id
 
     def _begin(self, job: Job | TurnJob, now_mono_s: float) -> None:
         """Take up the job: answer it from memory if that still holds, else send it."""
         if isinstance(job, TurnJob):
             self.conversations.submit(job, now_mono_s)
             return
-        self._progress = Progress(now_mono_s)
+        progress = self._progress[job.id] = Progress(now_mono_s)
         known = None if job.asking is None else self.recent.find(job)
         if job.asking is None or known is None:
             self._submit(job)
             return
-        self._progress.is_reused = True
-        self._progress.results.append(known)
+        progress.is_reused = True
+        progress.results.append(known)
         self._settle(job, job.asking, known)
 
     def _submit(self, job: Job) -> None:
-        """Send the running job's next part: the questions, or a description after them."""
-        now = self._clock()
+        """Send a running job's next part: the questions, or a description after them."""
+        now, progress = self._clock(), self._progress[job.id]
         request = AnalysisRequest(
             id=job.id,
             image=job.keyframe.image,
@@ -239,39 +240,38 @@ class Analyst:
             looks=job.looks,
             deadline_s=self.deadline_s,
         )
-        if self._progress.wanted:
-            wanted = self._progress.wanted[0]
+        if progress.wanted:
+            wanted = progress.wanted[0]
             request = replace(
                 request,
                 looks=(wanted.look,),
                 describe=True,
-                deadline_s=max(MIN_DESCRIPTION_S, self._progress.describe_until_mono_s - now),
+                deadline_s=max(MIN_DESCRIPTION_S, progress.describe_until_mono_s - now),
                 schema=wanted.schema,
             )
         self.host.submit(request, now, extra_s=request.allowed_s - request.deadline_s)
 
     def _describe_on(self, job: Job) -> None:
         """Have the next description written; the job is over without one, or time for it."""
-        wanted = self._progress.wanted
-        if wanted and self._clock() < self._progress.describe_until_mono_s:
+        progress = self._progress[job.id]
+        if progress.wanted and self._clock() < progress.describe_until_mono_s:
             self._submit(job)
             return
-        if wanted:
-            self._progress.reason = f"no time was left for {len(wanted)} more descriptions"
-        self._finish("analysed", self._progress.reason)
+        if progress.wanted:
+            progress.reason = f"no time was left for {len(progress.wanted)} more descriptions"
+        self._finish(job, "analysed", progress.reason)
 
-    def _give_up_late(self, now_mono_s: float) -> None:
+    def _give_up_late(self, job: Job, now_mono_s: float) -> None:
         """A job whose analyzer died does not wait for ever for the next one."""
-        if now_mono_s - self._progress.started_mono_s > RETRY_WITHIN_S:
-            self._failed(self.host.last_error or "no analyzer came up again", retry=False)
+        if now_mono_s - self._progress[job.id].started_mono_s > RETRY_WITHIN_S:
+            self._failed(job, self.host.last_error or "no analyzer came up again", retry=False)
 
-    def _answered(self, result: AnalysisResult) -> None:
-        job = self.scheduler.running
-        assert isinstance(job, Job)  # noqa: S101 - checked by the caller
+    def _answered(self, job: Job, result: AnalysisResult) -> None:
+        progress = self._progress[job.id]
         if job.asking is None:
-            self._finish("analysed")
-        elif self._progress.settled is not None:
-            wanted = self._progress.wanted.popleft()
+            self._finish(job, "analysed")
+        elif progress.settled is not None:
+            wanted = progress.wanted.popleft()
             self.costs.count_description(wanted.rules, result.timing.total_ms, self._clock())
             self._describe_on(job)
         else:
@@ -283,51 +283,51 @@ class Analyst:
     def _settle(self, job: Job, asking: Asking, result: AnalysisResult) -> None:
         """The answers are there: let the rules judge, publish, go on to the description."""
         settlement = self.rules.settle(asking, result.answers, job.id)
-        changes = self._progress.settle(job, settlement, result, self.host.info)
+        progress = self._progress[job.id]
+        changes = progress.settle(job, settlement, result, self.host.info)
         self.reporter.update(job.id, changes)
         self._on_settled(settlement)
         if not settlement.describe:
-            self._finish("reused" if self._progress.is_reused else "analysed")
+            self._finish(job, "reused" if progress.is_reused else "analysed")
             return
-        self._progress.wanted.extend(settlement.describe)
-        self._progress.describe_until_mono_s = self._clock() + self.deadline_s
+        progress.wanted.extend(settlement.describe)
+        progress.describe_until_mono_s = self._clock() + self.deadline_s
         self._submit(job)
 
-    def _failed(self, error: str, *, retry: bool) -> None:
-        job = self.scheduler.running
-        assert isinstance(job, Job)  # noqa: S101 - checked by the caller
-        if self._progress.settled is not None:  # only a description is missing
-            self._progress.reason = f"no description: {error}"
-            self._progress.wanted.popleft()
+    def _failed(self, job: Job, error: str, *, retry: bool) -> None:
+        progress = self._progress[job.id]
+        if progress.settled is not None:  # only a description is missing
+            progress.reason = f"no description: {error}"
+            progress.wanted.popleft()
             if retry:  # the model or its process failed, so the other descriptions are not tried
-                self._progress.wanted.clear()
+                progress.wanted.clear()
             self._describe_on(job)
         elif retry and job.attempts + 1 < MAX_ATTEMPTS:
             log.warning("%s: %s; it is tried once more", job.camera, error)
-            self.scheduler.retry()
+            self.scheduler.retry(job.id)
             self.step()
         else:
             log.warning("%s: analysis failed: %s", job.camera, error)
-            self._finish("failed", error)
+            self._finish(job, "failed", error)
 
-    def _finish(self, outcome: Outcome, reason: str = "") -> None:
-        """The running job is over."""
-        job = self.scheduler.finish(outcome)
-        assert isinstance(job, Job)  # noqa: S101 - a turn ends where it is heard of
+    def _finish(self, job: Job, outcome: Outcome, reason: str = "") -> None:
+        """A running job is over."""
+        self.scheduler.finish(job.id, outcome)
+        progress = self._progress.pop(job.id)
         if job.is_user:
-            self._reply(job, reason)
+            self._reply(job, progress, reason)
             return
         if outcome == "failed":
             self._end_unanalysed(job, "analysis_failed", reason)
             return
         if outcome == "analysed":
-            self.host.spent(self._progress.spent_ms)
-        self.reporter.end(job.id, self._progress.end(job, reason))
+            self.host.spent(progress.spent_ms)
+        self.reporter.end(job.id, progress.end(job, reason))
 
-    def _reply(self, job: Job, reason: str) -> None:
+    def _reply(self, job: Job, progress: Progress, reason: str) -> None:
         reply = self._replies.pop(job.id)
-        if self._progress.answers:
-            reply(self._progress.answers[0], "")
+        if progress.answers:
+            reply(progress.answers[0], "")
         else:
             reply(None, reason or "the analysis gave no answer")
 

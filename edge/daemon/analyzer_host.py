@@ -1,4 +1,4 @@
-"""The daemon's side of the analyzer process: one request at a time, a hard deadline, replacement.
+"""The daemon's side of the analyzer process: its places, hard deadlines, replacement.
 
 Decides by the times it is given. What becomes of the job when its analyzer dies is the analyst's
 business; this only tells that it died.
@@ -46,40 +46,55 @@ class AnalyzerHost:
     def __init__(self, plan: AnalyzerPlan, spawn: Callable[[AnalyzerPlan, int], Child]) -> None:
         self.plan = plan
         self.slot = Slot("analyzer", lambda generation: spawn(self.plan, generation))
-        self.state: AnalyzerWord = "loading"
+        self.places = 1  # how many requests it can have at once
+        self._word: AnalyzerWord = "loading"
         self.info: ModelInfo | None = None
         self.server: ServerFacts | None = None  # of a model on a server
         self.last_error = ""
-        self._deadline_mono_s = 0.0
+        self._deadline_mono_s = 0.0  # of what is done before requests can be answered
+        self._in_flight: dict[
+            str, float
+        ] = {}  # requests and their deadlines, on the monotonic clock
         self._spent_ms: deque[float] = deque(maxlen=SPEED_WINDOW)
+
+    @property
+    def state(self) -> AnalyzerWord:
+        """In a word: `busy` while it has a request."""
+        return "busy" if self._word == "ready" and self._in_flight else self._word
 
     @property
     def is_ready(self) -> bool:
         """Whether a request can be submitted now."""
-        return self.state == "ready"
+        return self._word == "ready" and len(self._in_flight) < self.places
+
+    def has(self, request_id: str) -> bool:
+        """Whether it has this request now."""
+        return request_id in self._in_flight
 
     def check(self, now_mono_s: float) -> None:
         """Start the process when it is due; kill one that is past its deadline."""
         if self.slot.start_if_due(now_mono_s):
-            self.state = "loading"
+            self._word = "loading"
             self._deadline_mono_s = now_mono_s + LOAD_DEADLINE_S
             return
-        is_late = self.state in ("loading", "busy", "away") and now_mono_s > self._deadline_mono_s
-        if is_late and self.slot.kill():
+        deadline_mono_s = min(self._in_flight.values(), default=float("inf"))
+        if self._word in ("loading", "away"):
+            deadline_mono_s = min(deadline_mono_s, self._deadline_mono_s)
+        if now_mono_s > deadline_mono_s and self.slot.kill():
             self.last_error = f"{self.state} past its deadline; its process is replaced"
             log.error("analyzer: %s", self.last_error)
 
     def submit(
         self, request: AnalysisRequest | Turn, now_mono_s: float, *, extra_s: float = 0.0
     ) -> None:
-        """Send a request; the analyzer is busy until `done` or `gone`.
+        """Send a request; it takes a place until `done` or `gone`.
 
         It is killed when it takes `extra_s` and a margin more than the request's own deadline.
         """
         if self.slot.child is None or not self.is_ready:
             raise RuntimeError(f"the analyzer is {self.state}")
-        self.state = "busy"
-        self._deadline_mono_s = now_mono_s + request.deadline_s + extra_s + DEADLINE_MARGIN_S
+        deadline_mono_s = now_mono_s + request.deadline_s + extra_s + DEADLINE_MARGIN_S
+        self._in_flight[request.id] = deadline_mono_s
         self.slot.child.send(request)
 
     def tell(self, message: CancelTurn | CloseSession) -> None:
@@ -93,7 +108,7 @@ class AnalyzerHost:
             case EngineReady():
                 self._ready(news)
             case EngineAway(reason):
-                self.state = "away"
+                self._word = "away"
                 self.last_error = reason
                 self._deadline_mono_s = now_mono_s + LOAD_DEADLINE_S
                 log.warning("analyzer: %s", reason)
@@ -102,14 +117,14 @@ class AnalyzerHost:
                 log.info("analyzer: %s answers now", describe_model(info))
             case ServerNews(facts):
                 self.server = facts
-                if self.state == "away":  # it lives, and looks for the server
+                if self._word == "away":  # it lives, and looks for the server
                     self._deadline_mono_s = now_mono_s + LOAD_DEADLINE_S
             case EngineFailed(error):
                 self._failed(error)
 
     def _ready(self, message: EngineReady) -> None:
-        self.state = "ready"
-        self.info = message.info
+        self._word = "ready"
+        self.info, self.places = message.info, message.places
         self.last_error = ""
         log.info("analyzer: %s ready after %.1f s", describe_model(message.info), message.load_s)
 
@@ -119,10 +134,9 @@ class AnalyzerHost:
             log.error("analyzer: %s", error)
         self.last_error = error
 
-    def done(self) -> None:
-        """The request's answer has come, or that there is none."""
-        if self.state == "busy":
-            self.state = "ready"
+    def done(self, request_id: str) -> None:
+        """A request's answer has come, or that there is none."""
+        self._in_flight.pop(request_id, None)
 
     def spent(self, milliseconds: float) -> None:
         """Count a whole keyframe's analysis for the measured speed."""
@@ -130,7 +144,8 @@ class AnalyzerHost:
 
     def gone(self, exitcode: int | None, now_mono_s: float) -> None:
         """The process has ended: a new one is started later, or at once if this was asked for."""
-        self.state = "failed" if self.slot.gone(exitcode, now_mono_s) else "loading"
+        self._in_flight.clear()
+        self._word = "failed" if self.slot.gone(exitcode, now_mono_s) else "loading"
         self.server = None
 
     def replace_plan(self, plan: AnalyzerPlan) -> None:

@@ -165,8 +165,7 @@ class Conversations:
         self._listeners[turn.id] = listener
 
     def _cancel(self, turn_id: str) -> None:
-        running = self._scheduler.running
-        if running is not None and running.id == turn_id:
+        if self._scheduler.find_running(turn_id) is not None:
             self._host.tell(CancelTurn(turn_id))
         elif self._scheduler.withdraw(turn_id):
             self.end(turn_id, Withdrawn(f"turn {turn_id} was taken back"))

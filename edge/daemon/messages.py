@@ -75,10 +75,11 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class EngineReady:
-    """The analyzer has loaded its model and warmed up."""
+    """The analyzer has loaded its model and warmed up, and takes that many requests at once."""
 
     info: ModelInfo
     load_s: float
+    places: int = 1
 
 
 @dataclass(frozen=True, slots=True)

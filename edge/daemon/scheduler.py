@@ -1,7 +1,8 @@
 """Which job the analyzer does next, which ones give way, and an exact account of all of them.
 
 Pure: time is an argument, nothing here touches a process or a file. The analyst offers jobs, takes
-the next one when the analyzer is free and reports how it ended. At all times, for every camera:
+the next one when the analyzer has a place for it and reports how it ended. A model on this box has
+one place, a pool of boxes has several. At all times, for every camera:
 
     keyframes = analysed + reused + superseded + stale + failed + waiting
 
@@ -9,7 +10,7 @@ the next one when the analyzer is free and reports how it ended. At all times, f
 |--------------------------|-------------|-----------------------------------------------------|
 | a camera's waiting slots | 2 keyframes | an older similar or less urgent one is superseded   |
 | persons' questions       | 8           | refused: `offer_user` returns False                 |
-| with the analyzer        | 1 job       | `take` returns None                                 |
+| with the analyzer        | its places  | `take` returns None                                 |
 """
 
 from __future__ import annotations
@@ -44,18 +45,22 @@ class Scheduler:
         self._stale_after_s = stale_after_s
         self._slots: dict[str, list[Job]] = {}
         self._user: deque[Job | TurnJob] = deque()
-        self._running: Job | TurnJob | None = None
+        self._running: dict[str, Job | TurnJob] = {}
         self._served_mono_s: dict[str, float] = {}
         self._counts: dict[str, KeyframeCounts] = {}
 
     @property
-    def running(self) -> Job | TurnJob | None:
-        """The job that the analyzer has now."""
-        return self._running
+    def running(self) -> tuple[Job | TurnJob, ...]:
+        """The jobs that the analyzer has now, the oldest first."""
+        return tuple(self._running.values())
+
+    def find_running(self, job_id: str) -> Job | TurnJob | None:
+        """The running job of that id, if there is one."""
+        return self._running.get(job_id)
 
     @property
     def num_waiting(self) -> int:
-        """Jobs in waiting slots and user questions, without the running one."""
+        """Jobs in waiting slots and user questions, without the running ones."""
         return sum(len(slots) for slots in self._slots.values()) + len(self._user)
 
     def offer(self, job: Job) -> list[Superseded]:
@@ -105,19 +110,22 @@ class Scheduler:
                     self._count(camera, waiting=-1, stale=1)
         return dropped
 
-    def take(self, now_mono_s: float) -> Job | TurnJob | None:
-        """The next job, which is then running; None if nothing waits or one is running already.
+    def take(self, now_mono_s: float, num_places: int = 1) -> Job | TurnJob | None:
+        """The next job, which is then running; None if nothing waits or all places are taken.
 
         Users first, then by urgency; among equals the camera that was served longest ago. A job
         that has waited half of the stale limit moves up one step, so that a busy camera cannot
         starve another. Call `drop_stale` before.
         """
-        if self._running is not None:
+        if len(self._running) >= num_places:
             return None
         if self._user:
-            self._running = self._user.popleft()
-            return self._running
-        waiting = [job for slots in self._slots.values() for job in slots]
+            person = self._user.popleft()
+            self._running[person.id] = person
+            return person
+        # One of a camera's at a time: rules want the answers about it in the order of its pictures.
+        busy = {job.camera for job in self._running.values() if isinstance(job, Job)}
+        waiting = [job for camera in self._slots.keys() - busy for job in self._slots[camera]]
         if not waiting:
             return None
 
@@ -129,21 +137,21 @@ class Scheduler:
         job = min(waiting, key=order)
         self._slots[job.camera].remove(job)
         self._served_mono_s[job.camera] = now_mono_s
-        self._running = job
+        self._running[job.id] = job
         return job
 
-    def retry(self) -> Job:
-        """The running job is to be run once more (its analyzer died); it stays the running one."""
-        running = self._require_running()
+    def retry(self, job_id: str) -> Job:
+        """A running job is to be run once more (its analyzer died); it stays a running one."""
+        running = self._running[job_id]
         if isinstance(running, TurnJob):
             raise TypeError("a turn is not tried again: its conversation is gone")
-        self._running = running.retried()
-        return self._running
+        retried = running.retried()
+        self._running[job_id] = retried
+        return retried
 
-    def finish(self, outcome: Outcome) -> Job | TurnJob:
-        """The running job ended; the analyzer is free again."""
-        job = self._require_running()
-        self._running = None
+    def finish(self, job_id: str, outcome: Outcome) -> Job | TurnJob:
+        """A running job ended; its place is free again. KeyError if it is not running."""
+        job = self._running.pop(job_id)
         if isinstance(job, Job) and not job.is_user:
             self._count(
                 job.camera,
@@ -187,11 +195,6 @@ class Scheduler:
         self._counts[camera] = old.model_copy(
             update={name: getattr(old, name) + change for name, change in changes.items()}
         )
-
-    def _require_running(self) -> Job | TurnJob:
-        if self._running is None:
-            raise RuntimeError("no job is running")
-        return self._running
 
 
 def _victim(slots: list[Job], new: Job) -> Job | None:

@@ -19,6 +19,7 @@ from edge.daemon.analyzer_host import DEADLINE_MARGIN_S, AnalyzerHost
 from edge.daemon.child import Child, ChildGone, FromChild, Inbox
 from edge.daemon.conversations import CancelOrder, CloseOrder, Door, TurnOrder
 from edge.daemon.messages import (
+    AnalysisRefused,
     CancelTurn,
     CloseSession,
     EngineReady,
@@ -103,8 +104,7 @@ def test_a_turn_goes_before_waiting_keyframes(scripted: Scripted) -> None:
     listener = scripted.ask("1")
     assert scripted.sent is first, "what is running is not disturbed"
     scripted.analyst.heard(TurnRefused("other", QuestionError("x")))  # of nobody that waits
-    scripted.host.done()
-    scripted.analyst.scheduler.finish("failed")
+    scripted.analyst.heard(AnalysisRefused(first.id, "x", retry=False))
     scripted.analyst.step()
     assert isinstance(scripted.sent, Turn)
     scripted.analyst.heard(Piece("1", "gate", "ye"))
@@ -170,7 +170,7 @@ def test_a_turn_whose_analyzer_died_is_told(
     scripted.analyst.obey(TurnOrder(turn, listener))
     scripted.analyst.analyzer_gone(-9)
     assert isinstance(listener.outcome, error)
-    assert scripted.analyst.scheduler.running is None
+    assert scripted.analyst.scheduler.running == ()
 
 
 def test_the_end_of_the_daemon_is_told(scripted: Scripted) -> None:
@@ -280,8 +280,7 @@ def test_a_conversation_with_a_real_analyzer(store: Store) -> None:
         assert len(told.pieces) > 1
 
         called_off = live.ask(questions=(TEXT,), writing=Writing(4000))
-        running = live.analyst.scheduler.running
-        assert running is not None
+        (running,) = live.analyst.scheduler.running
         live.analyst.obey(CancelOrder(running.id))
         assert live.result(called_off).endings["t"] == "cancelled"
 

@@ -126,7 +126,7 @@ def test_a_question_waits_for_one_keyframe_and_camera_work_goes_on_behind_it(
     for number in range(QUESTIONS):
         loaded.fill()
         running = loaded.analyst.scheduler.running
-        assert running is not None, "the cameras keep the analyzer busy"
+        assert running, "the cameras keep the analyzer busy"
         begun = len(given)
         listener = loaded.ask(number)
         loaded.fill()
@@ -135,7 +135,7 @@ def test_a_question_waits_for_one_keyframe_and_camera_work_goes_on_behind_it(
         assert isinstance(listener.outcome, TurnResult)
         assert [type(order) for order in given[begun : begun + 2]] == [Turn, AnalysisRequest]
         assert given[begun].id == f"turn {number}"
-        assert loaded.analyst.scheduler.running is not None, "work went on at once"
+        assert loaded.analyst.scheduler.running, "work went on at once"
         counts = loaded.analyst.scheduler.total()
 
         assert counts.keyframes == sum(

@@ -224,7 +224,7 @@ def test_while_a_server_is_away_nothing_is_submitted_and_a_silent_process_is_rep
     host.heard(EngineReady(INFO, 2.0), 0.0)
     host.submit(request(deadline_s=20), 100)
     host.heard(EngineAway("nothing listens there"), 101)
-    host.done()  # the refusal of the request
+    host.done("a")  # the refusal of the request
     assert (host.state, host.is_ready, host.last_error) == ("away", False, "nothing listens there")
     host.heard(ServerNews(ServerFacts("http://h/v1", failures=4)), 300)
     host.check(300 + LOAD_DEADLINE_S - 1)

@@ -35,7 +35,7 @@ def test_two_wait_and_the_third_supersedes_the_similar_one() -> None:
     (gone,) = scheduler.offer(newer)
     assert (gone.job.id, gone.by.id) == ("right", "newer")
     assert scheduler.take(4.0) == left
-    scheduler.finish("analysed")
+    scheduler.finish("left", "analysed")
     taken = scheduler.take(4.0)
     assert taken is not None
     assert taken.covers_from_mono_s == 2.0, "the span of the superseded one is merged"
@@ -97,7 +97,7 @@ def test_users_go_first_and_are_bounded() -> None:
     assert all(scheduler.offer_user(user) for _ in range(MAX_USER_JOBS))
     assert not scheduler.offer_user(user)
     assert scheduler.take(0.0) == user
-    scheduler.finish("analysed")
+    scheduler.finish("user", "analysed")
     assert scheduler.total() == KeyframeCounts(keyframes=1, waiting=1), "users are not keyframes"
 
 
@@ -111,7 +111,7 @@ def test_cameras_take_turns() -> None:
         job = scheduler.take(at)
         assert job is not None
         order.append(job.id)
-        scheduler.finish("analysed")
+        scheduler.finish(job.id, "analysed")
     assert order.index("calm") <= 2
 
 
@@ -124,7 +124,7 @@ def test_a_weak_one_that_waits_long_is_not_starved() -> None:
         scheduler.drop_stale(at)
         job = scheduler.take(at)
         assert job is not None
-        scheduler.finish("analysed")
+        scheduler.finish(job.id, "analysed")
         if job.id == "weak":
             return
     pytest.fail("the weak keyframe was never served")
@@ -144,10 +144,26 @@ def test_only_one_runs_and_a_retry_stays_the_running_one() -> None:
     scheduler.offer(make_job("b", make_keyframe(boxes=(RIGHT,))))
     assert scheduler.take(0.0) is not None
     assert scheduler.take(0.0) is None
-    assert scheduler.retry().attempts == 1
-    assert scheduler.finish("failed").id == "a"
-    with pytest.raises(RuntimeError, match="no job is running"):
-        scheduler.finish("failed")
+    assert scheduler.retry("a").attempts == 1
+    assert scheduler.finish("a", "failed").attempts == 1
+    with pytest.raises(KeyError):
+        scheduler.finish("a", "failed")
+
+
+def test_with_several_places_each_camera_has_one() -> None:
+    scheduler = Scheduler()
+    for camera in ("a", "b", "c"):
+        scheduler.offer(make_job(f"{camera}1", make_keyframe(camera)))
+        scheduler.offer(make_job(f"{camera}2", make_keyframe(camera, boxes=(RIGHT,))))
+    taken = [scheduler.take(0.0, 5) for _ in range(5)]
+    assert {job.id for job in taken if job is not None} == {"a1", "b1", "c1"}
+    assert taken[3:] == [None, None], "answers about a camera come in order"
+    scheduler.finish("b1", "analysed")
+    assert scheduler.take(0.0, 2) is None, "both places are taken"
+    last = scheduler.take(0.0, 3)
+    assert last is not None
+    assert last.id == "b2"
+    assert scheduler.total() == KeyframeCounts(keyframes=6, analysed=1, waiting=5)
 
 
 ACTIONS = st.lists(
@@ -164,9 +180,9 @@ ACTIONS = st.lists(
 
 
 @settings(max_examples=200, deadline=None)
-@given(ACTIONS)
+@given(ACTIONS, st.integers(1, 4))
 def test_the_identity_holds_after_every_step(
-    actions: list[tuple[str, str, Trigger, float]],
+    actions: list[tuple[str, str, Trigger, float]], num_places: int
 ) -> None:
     scheduler = Scheduler(stale_after_s=5)
     now, offered, gone = 0.0, 0, 0
@@ -177,16 +193,17 @@ def test_the_identity_holds_after_every_step(
             keyframe = make_keyframe(camera, trigger=trigger, score=score)
             gone += len(scheduler.offer(make_job(str(i), keyframe, at=now)))
         elif action == "take":
-            scheduler.take(now)
+            scheduler.take(now, num_places)
         elif action == "wait":
             now += 3
             gone += len(scheduler.drop_stale(now))
         elif action == "forget":
             gone += len(scheduler.forget(camera))
         elif scheduler.running and action == "retry":
-            scheduler.retry()
+            scheduler.retry(scheduler.running[0].id)
         elif scheduler.running and action in ("analysed", "reused", "failed"):
-            scheduler.finish(action)  # type: ignore[arg-type]
+            running = scheduler.running[-1]
+            scheduler.finish(running.id, action)  # type: ignore[arg-type]
             gone += 1
         total = scheduler.total()
         assert_identity(total)
