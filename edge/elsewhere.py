@@ -14,6 +14,21 @@ Circuit = Literal["closed", "open", "half-open"]
 
 
 @dataclass(frozen=True, slots=True)
+class PoolFacts:
+    """How it goes with a pool; counts are since the analyzer process started.
+
+    `workers` are ready, `in_flight` jobs are under way. `redelivered` jobs were published more than
+    once, `doubled` answers came for jobs that had one already.
+    """
+
+    workers: int = 0
+    in_flight: int = 0
+    answered: int = 0
+    redelivered: int = 0
+    doubled: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ServerFacts:
     """How it goes with a server; counts are since the analyzer process started.
 

@@ -275,6 +275,16 @@ class ServerStats(_Document):
     last_error: str = Field(description="empty while all is well")
 
 
+class PoolStats(_Document):
+    """How it goes with the pool, since the analyzer process started."""
+
+    workers: int = Field(description="ready now")
+    in_flight: int
+    answered: int
+    redelivered: int = Field(description="jobs that were handed out more than once")
+    doubled: int = Field(description="answers for jobs that had one already")
+
+
 class Stats(_Document):
     """Published each minute on `{prefix}/{node}/stats`."""
 
@@ -296,6 +306,7 @@ class Stats(_Document):
     temperature_c: float | None = Field(
         default=None, description="the processor's; null where no sensor tells"
     )
+    pool: PoolStats | None = Field(default=None, description="where a pool is asked")
 
 
 class Info(_Document):

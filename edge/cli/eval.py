@@ -38,11 +38,10 @@ from edge.cli.eval_report import Report, as_json, show
 from edge.cli.eval_scores import Answers
 from edge.config.load import load_config
 from edge.daemon.wiring import (
-    analyzer_plan,
     build_rules,
     camera_zones,
     engine_settings,
-    find_needed_model,
+    find_answering,
 )
 from edge.errors import LabelError, PictureError
 from edge.geometry import Box
@@ -131,7 +130,7 @@ def _settings(config: Config, model: str) -> EngineSettings | RemoteSettings:
     if model:
         local = engine_settings(config, find_model(model))
     else:
-        settings = analyzer_plan(config, find_needed_model(config)).engine
+        settings = find_answering(config)
         if isinstance(settings, RemoteSettings):
             return settings
         local = settings

@@ -14,9 +14,13 @@ import argparse
 import logging
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge.errors import EdgeError, ModelError
 from edge.threads import take_one_thread
+
+if TYPE_CHECKING:
+    from edge.config.models import Config
 
 NAME = "run"
 HELP = "run the daemon"
@@ -66,6 +70,8 @@ def serve(path: Path) -> int:
     # Many small processes on four cores: libraries must not start a thread a core in each.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     take_one_thread()
+    if config.worker:
+        return _work(config, model_dir)
     store = open_store(store_settings(config))
     if broken is None and not (loaded.broken_cameras or loaded.broken_rules):
         try:
@@ -78,5 +84,20 @@ def serve(path: Path) -> int:
         raise
     except Exception:  # a fault of ours: into the log, where secrets are masked
         log.exception("the daemon failed")
+        return 1
+    return 0
+
+
+def _work(config: Config, model_dir: Path | None) -> int:
+    """Run a worker of the pool until a signal ends it."""
+    from edge.daemon.wiring import analyzer_plan, mqtt_settings
+    from edge.daemon.worker import Worker
+
+    try:
+        Worker(mqtt_settings(config), analyzer_plan(config, model_dir)).run()
+    except EdgeError:
+        raise
+    except Exception:  # a fault of ours: into the log, where secrets are masked
+        log.exception("the worker failed")
         return 1
     return 0

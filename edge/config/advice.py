@@ -58,7 +58,7 @@ def advise(config: Config) -> list[Fault]:
 
 def rule_advice(config: Config) -> Iterator[Fault]:
     """Rules that cannot do what they seem to ask for."""
-    if not config.rules:
+    if not config.rules and not config.worker:
         yield Fault("there are no rules, so no question is asked.", "Add one.", ("rules",))
     for name, rule in config.rules.items():
         at: TreePath = ("rules", name)
@@ -147,7 +147,7 @@ def camera_advice(config: Config) -> Iterator[Fault]:
                 "Add `when: {on: [motion, periodic]}` to a rule.",
                 ("cameras", name, "periodic"),
             )
-    if not any(camera.enabled for camera in config.cameras.values()):
+    if config.cameras and not any(camera.enabled for camera in config.cameras.values()):
         yield Fault("no camera is enabled.", "Set `enabled: true` on one.", ("cameras",))
 
 
@@ -200,14 +200,10 @@ def file_advice(config: Config) -> Iterator[Fault]:
 def engine_advice(config: Config) -> Iterator[Fault]:
     """What is written about a model elsewhere and has no effect, or is not safe."""
     vlm = config.vlm
-    if vlm.engine == "openvino":
-        for key, is_set in (("openai", vlm.openai is not None), ("standby", vlm.standby != "none")):
-            if is_set:
-                yield Fault(
-                    f"`{key}` has no effect with `engine: openvino`.",
-                    "Set `engine: openai`, or remove it.",
-                    ("vlm", key),
-                )
+    if vlm.engine != "openai" and vlm.openai is not None:
+        yield _no_effect("openai", vlm.engine, "Set `engine: openai`, or remove it.")
+    if vlm.engine == "openvino" and vlm.standby != "none":
+        yield _no_effect("standby", vlm.engine, "Set `engine: openai` or pool, or remove it.")
     if vlm.engine == "openai" and vlm.openai is not None:
         parts = urlsplit(vlm.openai.url)
         if parts.scheme == "http" and not _is_this_machine(parts.hostname or ""):
@@ -219,6 +215,10 @@ def engine_advice(config: Config) -> Iterator[Fault]:
                 "Write https:// if the server can do TLS.",
                 ("vlm", "openai", "url"),
             )
+
+
+def _no_effect(key: str, engine: str, remedy: str) -> Fault:
+    return Fault(f"`{key}` has no effect with `engine: {engine}`.", remedy, ("vlm", key))
 
 
 def model_advice(config: Config) -> Iterator[Fault]:

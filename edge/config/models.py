@@ -7,12 +7,13 @@ read is `load.py`'s business; names that refer to each other are checked in `ref
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, model_validator
 
 from edge.config.block import Block, Name, TopicLevel, overlaid
 from edge.config.camera import CameraConfig
+from edge.config.faults import Fault, refuse
 from edge.config.http import HttpConfig
 from edge.config.picture import CaptureConfig, MotionConfig, SnapshotConfig, SnapshotStoreConfig
 from edge.config.rule import RuleConfig
@@ -24,6 +25,13 @@ MAX_RULES = 256
 
 class Config(Block):
     """Configuration of the edge keyframe analyzer."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"worker": {"const": True}}, "required": ["worker"]},
+            "else": {"properties": {"cameras": {"minProperties": 1}}, "required": ["cameras"]},
+        }
+    )
 
     node: TopicLevel = Field(default_factory=default_node)
     """Name of this box in topics; the host name if not set."""
@@ -43,12 +51,53 @@ class Config(Block):
     """What counts as movement; cameras may differ."""
     snapshots: SnapshotStoreConfig = SnapshotStoreConfig()
     """The JPEG of each keyframe; cameras may differ."""
-    cameras: Annotated[dict[Name, CameraConfig], Field(min_length=1, max_length=MAX_CAMERAS)]
+    worker: bool = False
+    """This box has no cameras and analyses keyframes of the boxes with `vlm: {engine: pool}`."""
+    cameras: Annotated[dict[Name, CameraConfig], Field(max_length=MAX_CAMERAS)] = Field(
+        default_factory=dict
+    )
     """The cameras by name."""
     rules: Annotated[dict[Name, RuleConfig], Field(max_length=MAX_RULES)] = Field(
         default_factory=dict
     )
     """The rules by name."""
+
+    @model_validator(mode="after")
+    def _works_or_watches(self) -> Self:
+        faults = []
+        if self.worker and (self.cameras or self.rules):
+            faults.append(
+                Fault(
+                    "a worker has no cameras and rules of its own.",
+                    "Remove them, or remove `worker`.",
+                    ("worker",),
+                )
+            )
+        if not self.worker and not self.cameras:
+            is_written = "cameras" in self.model_fields_set
+            faults.append(
+                Fault(
+                    "is an empty mapping; at least 1 camera is needed."
+                    if is_written
+                    else "is missing.",
+                    "Add `cameras: {NAME: {input: rtsp://HOST/PATH}}`, or `worker: true` for a box "
+                    "without any.",
+                    ("cameras",),
+                )
+            )
+        if self.worker and self.vlm.engine == "pool":
+            faults.append(
+                Fault(
+                    "a worker cannot hand its jobs on to the pool.",
+                    "Remove `engine`, or write openai.",
+                    ("vlm", "engine"),
+                )
+            )
+        if (self.worker or self.vlm.engine == "pool") and self.mqtt.version != "5":
+            faults.append(Fault("the pool needs MQTT 5.", "Remove `version`.", ("mqtt", "version")))
+        if faults:
+            raise refuse(faults)
+        return self
 
     def camera(self, name: str) -> CameraConfig:
         """The camera with everything it takes from the top level filled in. KeyError if unknown."""

@@ -154,8 +154,10 @@ class SessionsConfig(Block):
 class VlmConfig(Block):
     """The vision-language model."""
 
-    engine: Annotated[Literal["openvino", "openai"], one_of(("openvino", "openai"))] = "openvino"
-    """Where the model is: `openvino` on this box, `openai` on the server of the block `openai`."""
+    engine: Annotated[
+        Literal["openvino", "openai", "pool"], one_of(("openvino", "openai", "pool"))
+    ] = "openvino"
+    """Where the model is: on this box, on the server of the block `openai`, on other boxes."""
     openai: OpenAiConfig | None = None
     """The server that is asked with `engine: openai`."""
     standby: Annotated[Literal["none", "local"], one_of(("none", "local"))] = "none"

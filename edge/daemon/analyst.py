@@ -12,18 +12,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from edge.conversation import Piece
-from edge.daemon.analyzer_host import AnalyzerHost
+from edge.daemon.analyzer_host import AnalyzerHost, EngineNews
 from edge.daemon.conversations import Conversations, Order
 from edge.daemon.costs import Costs
 from edge.daemon.jobs import Job, TurnJob, Urgency, urgency_of
 from edge.daemon.messages import (
     Analysed,
     AnalysisRefused,
-    EngineAway,
-    EngineChanged,
-    EngineFailed,
-    EngineReady,
-    ServerNews,
     Talked,
     TurnRefused,
 )
@@ -155,9 +150,9 @@ class Analyst:
 
     def heard(self, message: object) -> None:
         """The analyzer says something."""
+        if isinstance(message, EngineNews):
+            self.host.heard(message, self._clock())
         match message:
-            case EngineReady() | EngineAway() | EngineChanged() | EngineFailed() | ServerNews():
-                self.host.heard(message, self._clock())
             case Analysed(result):
                 self.host.done(result.id)
                 job = self.scheduler.find_running(result.id)

@@ -21,13 +21,14 @@ from edge.daemon.messages import (
     EngineChanged,
     EngineFailed,
     EngineReady,
+    PoolNews,
     ServerNews,
     SetLogLevel,
     Stop,
 )
 from edge.daemon.plans import AnalyzerPlan
 from edge.daemon.slot import Slot
-from edge.elsewhere import ServerFacts
+from edge.elsewhere import PoolFacts, ServerFacts
 from edge.questions import AnalysisRequest, ModelInfo
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ LOAD_DEADLINE_S = 300.0  # a first start compiles the model: 63 s seen on an N10
 DEADLINE_MARGIN_S = 10.0  # on top of an analysis's own deadline, before the process is killed
 SPEED_WINDOW = 50  # analyses that the measured speed is the median of
 
-EngineNews = EngineReady | EngineAway | EngineChanged | EngineFailed | ServerNews
+EngineNews = EngineReady | EngineAway | EngineChanged | EngineFailed | ServerNews | PoolNews
 AnalyzerWord = Literal["loading", "ready", "busy", "away", "failed"]
 
 
@@ -50,7 +51,9 @@ class AnalyzerHost:
         self._word: AnalyzerWord = "loading"
         self.info: ModelInfo | None = None
         self.server: ServerFacts | None = None  # of a model on a server
+        self.pool: PoolFacts | None = None  # of models on other boxes
         self.last_error = ""
+        self._extra_s = 0.0
         self._deadline_mono_s = 0.0  # of what is done before requests can be answered
         self._in_flight: dict[
             str, float
@@ -93,7 +96,9 @@ class AnalyzerHost:
         """
         if self.slot.child is None or not self.is_ready:
             raise RuntimeError(f"the analyzer is {self.state}")
-        deadline_mono_s = now_mono_s + request.deadline_s + extra_s + DEADLINE_MARGIN_S
+        deadline_mono_s = (
+            now_mono_s + request.deadline_s + extra_s + self._extra_s + DEADLINE_MARGIN_S
+        )
         self._in_flight[request.id] = deadline_mono_s
         self.slot.child.send(request)
 
@@ -108,10 +113,10 @@ class AnalyzerHost:
             case EngineReady():
                 self._ready(news)
             case EngineAway(reason):
-                self._word = "away"
-                self.last_error = reason
+                if (self._word, self.last_error) != ("away", reason):
+                    log.warning("analyzer: %s", reason)
+                self._word, self.last_error = "away", reason
                 self._deadline_mono_s = now_mono_s + LOAD_DEADLINE_S
-                log.warning("analyzer: %s", reason)
             case EngineChanged(info):
                 self.info = info
                 log.info("analyzer: %s answers now", describe_model(info))
@@ -119,14 +124,20 @@ class AnalyzerHost:
                 self.server = facts
                 if self._word == "away":  # it lives, and looks for the server
                     self._deadline_mono_s = now_mono_s + LOAD_DEADLINE_S
+            case PoolNews(facts):
+                self.pool = facts
             case EngineFailed(error):
                 self._failed(error)
 
     def _ready(self, message: EngineReady) -> None:
-        self._word = "ready"
-        self.info, self.places = message.info, message.places
+        was_ready, self._word = self._word == "ready" and self.info == message.info, "ready"
+        self.info, self.places, self._extra_s = message.info, message.places, message.extra_s
         self.last_error = ""
-        log.info("analyzer: %s ready after %.1f s", describe_model(message.info), message.load_s)
+        shown = describe_model(message.info)
+        if was_ready:
+            log.info("analyzer: %s has %d places now", shown, message.places)
+        else:
+            log.info("analyzer: %s ready after %.1f s", shown, message.load_s)
 
     def _failed(self, error: str) -> None:
         """The model could not be loaded; the process ends by itself."""
@@ -146,7 +157,7 @@ class AnalyzerHost:
         """The process has ended: a new one is started later, or at once if this was asked for."""
         self._in_flight.clear()
         self._word = "failed" if self.slot.gone(exitcode, now_mono_s) else "loading"
-        self.server = None
+        self.server = self.pool = None
 
     def replace_plan(self, plan: AnalyzerPlan) -> None:
         """Take another plan over; the process is replaced if the model or its settings differ."""
@@ -177,5 +188,7 @@ def describe_model(info: ModelInfo) -> str:
     """A model in words, for the log."""
     if info.engine == "openvino":
         return f"{info.name} ({info.precision}, {info.parameters_m:.0f} M parameters)"
+    if info.engine == "pool":
+        return "the pool"
     read = {"text": "written answers, without probabilities", "logprobs": "answers by logprobs"}
-    return f"{info.name} elsewhere ({info.engine}, {read.get(info.answers, info.answers)})"
+    return f"{info.name} on a server ({read.get(info.answers, info.answers)})"

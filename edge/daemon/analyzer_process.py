@@ -36,11 +36,12 @@ from edge.daemon.messages import (
     Talked,
     TurnRefused,
 )
-from edge.daemon.plans import AnalyzerPlan
 from edge.errors import AnalysisFailed, EdgeError
 from edge.logs import set_log_level, start_logging
 from edge.questions import AnalysisRequest
 from edge.vlm.door import AnsweringEngine, open_answering
+from edge.vlm.remote.settings import RemoteSettings
+from edge.vlm.settings import EngineSettings
 
 log = logging.getLogger(__name__)
 
@@ -48,17 +49,19 @@ IDLE_CHECK_S = 15.0  # how often conversations are looked over while nothing els
 MAX_CANCELLED = 64  # turns called off lately
 
 
-def run_analyzer(pipe: ParentConnection, plan: AnalyzerPlan) -> None:
+def run_analyzer(
+    pipe: ParentConnection, settings: EngineSettings | RemoteSettings, nice: int, log_level: str
+) -> None:
     """Process body: ends on Stop, when the parent is gone, or when the model cannot be loaded."""
     leave_signals_to_the_daemon()
     name_process("analyzer")
-    start_logging(plan.log_level)
-    os.nice(plan.nice)
+    start_logging(log_level)
+    os.nice(nice)
     offer_memory_first()  # it holds the most, and is replaced in seconds
     orders = _Orders()
     serve_commands(pipe, orders.take)
     try:
-        _serve(pipe, plan, orders)
+        _serve(pipe, settings, orders)
     except (BrokenPipeError, ConnectionResetError):
         pass  # the daemon is gone
     except Exception:
@@ -96,10 +99,12 @@ class _Orders:
         return turn_id in self._cancelled
 
 
-def _serve(pipe: ParentConnection, plan: AnalyzerPlan, orders: _Orders) -> None:
+def _serve(
+    pipe: ParentConnection, settings: EngineSettings | RemoteSettings, orders: _Orders
+) -> None:
     started = time.monotonic()
     try:
-        engine = open_answering(plan.engine)
+        engine = open_answering(settings)
     except EdgeError as error:
         pipe.send(EngineFailed(str(error)))
         return

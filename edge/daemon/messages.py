@@ -7,7 +7,7 @@ from typing import Literal
 
 from edge.capture.facts import SourceFacts
 from edge.conversation import TurnResult
-from edge.elsewhere import ServerFacts
+from edge.elsewhere import PoolFacts, ServerFacts
 from edge.errors import EdgeError
 from edge.frames import Keyframe
 from edge.questions import AnalysisResult, ModelInfo
@@ -75,11 +75,15 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class EngineReady:
-    """The analyzer has loaded its model and warmed up, and takes that many requests at once."""
+    """The analyzer has loaded its model and warmed up; also said when it can answer again, or has
+    another number of `places`, requests that it takes at once. One may take `extra_s` longer than
+    its own deadline.
+    """
 
     info: ModelInfo
     load_s: float
     places: int = 1
+    extra_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +95,8 @@ class EngineFailed:
 
 @dataclass(frozen=True, slots=True)
 class EngineAway:
-    """Nothing can answer now: a server is away. An EngineReady follows when something can again.
-
-    Said before the refusal of what was being asked.
+    """Nothing can answer now: a server is away, or a pool. An EngineReady follows when something
+    can again. Said before the refusal of what was being asked, and now and then again.
     """
 
     reason: str
@@ -111,6 +114,13 @@ class ServerNews:
     """How it goes with the server that is asked."""
 
     facts: ServerFacts
+
+
+@dataclass(frozen=True, slots=True)
+class PoolNews:
+    """How it goes with the pool."""
+
+    facts: PoolFacts
 
 
 @dataclass(frozen=True, slots=True)

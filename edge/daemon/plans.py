@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from edge.capture.settings import SourceSettings
 from edge.daemon.child import ParentConnection
+from edge.mqtt.settings import MqttSettings
 from edge.sampler.settings import SamplerSettings
 from edge.tuning import TuneRequest
 from edge.vlm.remote.settings import RemoteSettings
@@ -35,10 +36,20 @@ class CameraPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class PoolSettings:
+    """The pool of boxes that jobs are handed to: its broker and our name there. `standby` is the
+    model on this box that answers while no worker is ready.
+    """
+
+    mqtt: MqttSettings
+    standby: EngineSettings | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AnalyzerPlan:
     """Everything the analyzer process needs to know; equal plans need no restart."""
 
-    engine: EngineSettings | RemoteSettings
+    engine: EngineSettings | RemoteSettings | PoolSettings
     nice: int = 10
     log_level: str = field(default="INFO", compare=False)  # changed by SetLogLevel
 
@@ -70,9 +81,14 @@ def camera_body(pipe: ParentConnection, plan: CameraPlan) -> None:
 
 def analyzer_body(pipe: ParentConnection, plan: AnalyzerPlan) -> None:
     """Runs in the analyzer's process."""
+    if isinstance(plan.engine, PoolSettings):
+        from edge.daemon.pool_process import run_pool  # noqa: PLC0415
+
+        run_pool(pipe, plan.engine, plan.log_level)
+        return
     from edge.daemon.analyzer_process import run_analyzer  # noqa: PLC0415
 
-    run_analyzer(pipe, plan)
+    run_analyzer(pipe, plan.engine, plan.nice, plan.log_level)
 
 
 def tuner_body(pipe: ParentConnection, job: TuneJob) -> None:

@@ -17,6 +17,7 @@ from edge.findings import (
     CaptureStats,
     MainStreamStats,
     OutboxStats,
+    PoolStats,
     ServerStats,
     Stats,
     rfc3339,
@@ -53,6 +54,7 @@ def build_stats(
         analysis_ms_median=analyzer.median_ms(),
         keyframes_per_hour_budget=analyzer.keyframes_per_hour(),
         rss_mb=dict(rss_mb),
+        pool=None if analyzer.pool is None else PoolStats(**asdict(analyzer.pool)),
         server=None if analyzer.server is None else ServerStats(**asdict(analyzer.server)),
         temperature_c=temperature_c,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from edge import __version__
 from edge.capture.settings import SourceSettings
 from edge.config.models import Config
-from edge.daemon.plans import AnalyzerPlan, CameraPlan
+from edge.daemon.plans import AnalyzerPlan, CameraPlan, PoolSettings
 from edge.daemon.reuse import Recent
 from edge.geometry import Polygon
 from edge.hub.places import find_model
@@ -92,11 +92,33 @@ def find_needed_model(config: Config) -> Path | None:
 
 def analyzer_plan(config: Config, model_dir: Path | None) -> AnalyzerPlan:
     """What the analyzer's process needs to know. `model_dir` is that of `find_needed_model`."""
-    local = None if model_dir is None else engine_settings(config, model_dir)
-    engine = remote_settings(config, local) if config.vlm.engine == "openai" else local
-    if engine is None:
-        raise ValueError("a model on this box is needed, and none is given")
+    engine: EngineSettings | RemoteSettings | PoolSettings
+    if config.vlm.engine == "pool":
+        standby = None if model_dir is None else engine_settings(config, model_dir)
+        engine = PoolSettings(mqtt_settings(config), standby)
+    else:
+        engine = answering_settings(config, model_dir)
     return AnalyzerPlan(engine=engine, nice=config.vlm.nice, log_level=config.log.level.upper())
+
+
+def find_answering(config: Config) -> EngineSettings | RemoteSettings:
+    """The engine of a command that asks by itself; with a pool, the model on this box.
+
+    Raises ModelMissing and ModelInvalid as `find_model`.
+    """
+    if config.vlm.engine == "pool":
+        return engine_settings(config, find_model(config.vlm.model))
+    return answering_settings(config, find_needed_model(config))
+
+
+def answering_settings(config: Config, model_dir: Path | None) -> EngineSettings | RemoteSettings:
+    """The engine that one process can open. Of a pool's it is the one on this box."""
+    local = None if model_dir is None else engine_settings(config, model_dir)
+    if config.vlm.engine == "openai":
+        return remote_settings(config, local)
+    if local is None:
+        raise ValueError("a model on this box is needed, and none is given")
+    return local
 
 
 def engine_settings(config: Config, model_dir: Path) -> EngineSettings:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from edge.daemon.wiring import analyzer_plan, build_rules, camera_zones, find_needed_model
+from edge.daemon.wiring import build_rules, camera_zones, find_answering
 from edge.findings import VerdictReport
 from edge.frames import Keyframe
 from edge.questions import AnalysisRequest
@@ -50,8 +50,7 @@ class Judge:
         self.spent_s = 0.0
         self.num_asked = 0
         self._config, self._camera = config, camera
-        plan = analyzer_plan(config, find_needed_model(config))
-        self._engine = open_answering(plan.engine)
+        self._engine = open_answering(find_answering(config))
         self.begin()
 
     def begin(self) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from edge.config.load import load_text
 from edge.config.printed import format_yaml
+from edge.daemon.plans import PoolSettings
 from edge.daemon.wiring import analyzer_plan, find_needed_model
 from edge.errors import ConfigError
 from edge.vlm.remote.settings import RemoteSettings
@@ -97,3 +98,30 @@ def test_the_key_is_a_secret() -> None:
     assert KEY in loaded.secrets
     assert KEY not in format_yaml(loaded)
     assert not loaded.warnings
+
+
+WORKER = "mqtt: {host: localhost}\nworker: true\n"
+
+
+def test_a_worker_has_no_cameras() -> None:
+    loaded = load_text(f"{WORKER}vlm: {{model: demo}}\n", "edge.yaml", Path("/"))
+    assert loaded.config.worker
+    assert not loaded.warnings
+    with pytest.raises(ConfigError, match="a worker has no cameras"):
+        load_text(f"{REST}worker: true\n", "edge.yaml", Path("/"))
+    with pytest.raises(ConfigError, match="cannot hand its jobs on"):
+        load_text(f"{WORKER}vlm: {{engine: pool}}\n", "edge.yaml", Path("/"))
+
+
+def test_the_pool_needs_mqtt_5() -> None:
+    text = REST.replace("localhost", "localhost, version: 3.1.1") + "vlm: {engine: pool}\n"
+    with pytest.raises(ConfigError, match="needs MQTT 5"):
+        load_text(text, "edge.yaml", Path("/"))
+
+
+def test_a_pool_needs_no_model_here() -> None:
+    config = load("engine: pool").config
+    assert find_needed_model(config) is None
+    engine = analyzer_plan(config, None).engine
+    assert isinstance(engine, PoolSettings)
+    assert (engine.mqtt.host, engine.standby) == ("localhost", None)
