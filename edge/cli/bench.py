@@ -4,6 +4,7 @@
     edge bench --model /var/lib/edge/models/MODEL --against genai --picture bench.png
     edge bench --json > bench.json
     edge bench --capture porch.mp4
+    edge bench --pool
 
 Prints the machine, how long starting takes, a table of rules and picture sizes, text, memory, and
 how near all that is to what the machine's memory and 8-bit arithmetic allow. Medians with
@@ -26,6 +27,7 @@ from edge.hub.places import find_model
 NAME = "bench"
 HELP = "measure the engine on this machine"
 ROUNDS, QUICK_ROUNDS, CAPTURE_ROUNDS = 10, 2, 3
+POOL_MODEL_S, POOL_JOBS, POOL_QUICK_JOBS = 0.8, 48, 12
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +48,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="CLIP",
         help="measure instead what reading this clip costs, beside ffmpeg and full decoding",
+    )
+    parser.add_argument(
+        "--pool",
+        type=float,
+        nargs="?",
+        const=POOL_MODEL_S,
+        metavar="SECONDS",
+        help="measure instead what a pool of 1, 2 and 3 workers does, with a model that takes so "
+        "long for a job (default: %(const)s) and computes nothing",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="also draw the report as PNG")
@@ -72,6 +83,8 @@ def run(args: argparse.Namespace) -> int:
     """Measure and print."""
     if args.capture is not None:
         return _run_capture(args)
+    if args.pool is not None:
+        return _run_pool(args)
     model_dir = find_model(args.model)
     if args.against == "genai" and importlib.util.find_spec("openvino_genai") is None:
         raise ModelMissing(
@@ -118,6 +131,21 @@ def _run_capture(args: argparse.Namespace) -> int:
     rounds = args.rounds or CAPTURE_ROUNDS
     bench = run_capture_bench(
         args.capture, rounds, lambda text: print(text, file=sys.stderr, flush=True)
+    )
+    if args.json:
+        print(json.dumps(as_document(bench), ensure_ascii=False))
+    else:
+        print(as_text(as_tables(bench)))
+    return 0
+
+
+def _run_pool(args: argparse.Namespace) -> int:
+    from edge.bench.pool import as_document, as_tables, run_pool_bench
+    from edge.bench.tables import as_text
+
+    num_jobs = POOL_QUICK_JOBS if args.quick else POOL_JOBS
+    bench = run_pool_bench(
+        args.pool, num_jobs, lambda text: print(text, file=sys.stderr, flush=True)
     )
     if args.json:
         print(json.dumps(as_document(bench), ensure_ascii=False))

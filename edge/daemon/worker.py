@@ -16,6 +16,7 @@ import queue
 import signal
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from types import FrameType
@@ -48,6 +49,8 @@ FEED_S = 5.0
 MAX_ATTEMPTS = 2  # a job whose analyzer died is tried once more
 MAX_REMEMBERED = 32  # answers, a few kB each
 
+SpawnAnalyzer = Callable[[Inbox, AnalyzerPlan, int], Child]
+
 
 @dataclass(slots=True)
 class _Current:
@@ -61,12 +64,14 @@ class _Current:
 class Worker:
     """Works until SIGTERM."""
 
-    def __init__(self, mqtt: MqttSettings, plan: AnalyzerPlan) -> None:
+    def __init__(
+        self, mqtt: MqttSettings, plan: AnalyzerPlan, spawn: SpawnAnalyzer | None = None
+    ) -> None:
+        """`spawn` starts another analyzer process than the usual one."""
         self._name = mqtt.node
         self._topics = PoolTopics(mqtt.prefix, mqtt.node)
         self._inbox: Inbox = queue.Queue()
-        spawn = partial(_spawn, self._inbox)
-        self._host = AnalyzerHost(plan, spawn)
+        self._host = AnalyzerHost(plan, partial(spawn or _spawn, self._inbox))
         self._line = PoolLine(
             mqtt,
             client_id=f"{mqtt.effective_client_id}-worker",

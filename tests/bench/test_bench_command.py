@@ -131,3 +131,11 @@ def test_a_side_that_dies_is_told(options):
         side._process.kill()
         with pytest.raises(AnalysisFailed, match="its process ended with status -9"):
             side.start(CASE)
+
+
+def test_a_pool_is_measured(capsys):
+    assert main(["bench", "--pool", "0.05", "--quick", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [one["workers"] for one in document["workers"]] == [1, 2, 3]
+    assert document["workers"][0]["ratio"] == 1.0
+    assert all(one["jobs_per_s"] > 0 for one in document["workers"])
