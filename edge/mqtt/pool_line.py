@@ -138,7 +138,8 @@ class PoolLine:
             raise DeliveryError("the pool needs MQTT 5: set `mqtt.version: 5`")
         self._settings, self._filters, self._on_event = settings, tuple(filters), on_event
         self._one_at_a_time = one_at_a_time
-        self._names: dict[int, str] = {}
+        self._names: dict[int, str] = {}  # of what is on its way
+        self._early: dict[int, ReasonCode] = {}  # acknowledged before its name was known
         self._lock = threading.Lock()
         self._is_up = False
         self._client = client = paho.Client(
@@ -207,11 +208,16 @@ class PoolLine:
             properties.CorrelationData = correlation
         if expiry_s:
             properties.MessageExpiryInterval = expiry_s
+        # Not under the lock: paho holds one of its own here, and also where it calls us back.
+        info = self._client.publish(topic, payload, 1, retain, properties)
+        if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            return False
         with self._lock:
-            info = self._client.publish(topic, payload, 1, retain, properties)
-            if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
-                return False
-            self._names[info.mid] = name
+            early = self._early.pop(info.mid, None)
+            if early is None:
+                self._names[info.mid] = name
+        if early is not None:
+            self._tell(name, early)
         return True
 
     def acknowledge(self, token: tuple[int, int]) -> None:
@@ -235,6 +241,7 @@ class PoolLine:
             return
         with self._lock:
             self._names.clear()
+            self._early.clear()
         self._is_up = True
         if not self._filters:
             self._on_event(LineUp())
@@ -277,7 +284,13 @@ class PoolLine:
         self, _client: Any, _data: Any, mid: int, code: ReasonCode, _properties: Any
     ) -> None:
         with self._lock:
-            name = self._names.pop(mid, "")
+            name = self._names.pop(mid, None)
+            if name is None:
+                self._early[mid] = code
+        if name is not None:
+            self._tell(name, code)
+
+    def _tell(self, name: str, code: ReasonCode) -> None:
         if code.is_failure:
             log.warning("pool: the broker refuses a message: %s", code)
         if name:

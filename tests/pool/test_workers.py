@@ -97,6 +97,20 @@ def test_the_model_on_this_box_answers_while_there_is_no_worker(
         assert box.results[1].model.engine == "pool"
 
 
+def test_the_acl_that_we_hand_out_is_enough(server: ScriptedServer, tmp_path: Path) -> None:
+    handed_out = (Path(__file__).parents[2] / "configs" / "mosquitto" / "edge.acl").read_text()
+    lines = [line.removeprefix("#   ") for line in handed_out.splitlines() if line[:4] == "#   "]
+    users = {"box1": "box1-password", "worker1": "worker1-password"}
+    with (
+        Mosquitto(tmp_path / "mosquitto", users=users, acl="\n".join(lines) + "\n") as broker,
+        WorkerBox(tmp_path, "worker1", broker.port, server.url, users["worker1"]),
+        AskingBox(broker.port, username="box1", password=users["box1"]) as box,
+    ):
+        box.wait(lambda: box.places == 1, "a worker is ready")
+        box.ask()
+        box.wait(lambda: box.results, "it answers")
+
+
 def test_hostile_jobs_are_refused_and_the_worker_goes_on(
     broker: Mosquitto, server: ScriptedServer, tmp_path: Path
 ) -> None:

@@ -28,7 +28,7 @@ from edge.vlm.settings import EngineSettings
 WORKER = """
 node: {name}
 worker: true
-mqtt: {{host: 127.0.0.1, port: {port}}}
+mqtt: {{host: 127.0.0.1, port: {port}{account}}}
 vlm:
   engine: openai
   openai: {{url: "{url}", model: scripted}}
@@ -40,11 +40,12 @@ PICTURE: Image = np.random.default_rng(2).integers(0, 256, (96, 128, 3), dtype=n
 class WorkerBox:
     """`edge run` with `worker: true`. A context manager."""
 
-    def __init__(self, folder: Path, name: str, port: int, url: str) -> None:
+    def __init__(self, folder: Path, name: str, port: int, url: str, password: str = "") -> None:
         self.name = name
         folder.mkdir(parents=True, exist_ok=True)
+        account = f", username: {name}, password: {password}" if password else ""
         self._config, self._log = folder / f"{name}.yaml", folder / f"{name}.log"
-        self._config.write_text(WORKER.format(name=name, port=port, url=url))
+        self._config.write_text(WORKER.format(name=name, port=port, url=url, account=account))
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -83,8 +84,16 @@ class WorkerBox:
 class AskingBox:
     """The analyzer process of a box with `engine: pool`; the test stands where the daemon does."""
 
-    def __init__(self, port: int, standby: EngineSettings | None = None) -> None:
-        settings = PoolSettings(MqttSettings("127.0.0.1", "asking", port=port), standby)
+    def __init__(
+        self,
+        port: int,
+        standby: EngineSettings | None = None,
+        username: str = "",
+        password: str = "",
+    ) -> None:
+        name = username or "asking"
+        mqtt = MqttSettings("127.0.0.1", name, port=port, username=username, password=password)
+        settings = PoolSettings(mqtt, standby)
         self._inbox: Inbox = queue.Queue()
         self._plan = AnalyzerPlan(settings)
         self.places = 0
