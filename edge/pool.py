@@ -88,7 +88,7 @@ class ModelPart(_Document):
     name: Annotated[str, Field(max_length=512)]
     precision: Annotated[str, Field(max_length=64)] = ""
     parameters_m: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    untrained: bool = False
+    demonstration: bool = False
     engine: EngineWord = "pool"
     answers: AnswersWord = "logits"
 
@@ -276,7 +276,12 @@ def result_of(answer: JobAnswer, request: AnalysisRequest) -> AnalysisResult:
         views=tuple(View(Box(*v.box), v.width_px, v.height_px, v.is_overview) for v in part.views),
         timing=Timing(**part.timing.model_dump()),
         model=ModelInfo(
-            model.name, model.precision, model.parameters_m, model.untrained, "pool", model.answers
+            model.name,
+            model.precision,
+            model.parameters_m,
+            model.demonstration,
+            "pool",
+            model.answers,
         ),
     )
 
@@ -374,7 +379,7 @@ def _part_of(result: AnalysisResult, model: ModelInfo) -> ResultPart:
             name=model.name,
             precision=model.precision,
             parameters_m=model.parameters_m,
-            untrained=model.untrained,
+            demonstration=model.demonstration,
             engine=model.engine,
             answers=model.answers,
         ),

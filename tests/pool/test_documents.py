@@ -46,7 +46,7 @@ REQUEST = AnalysisRequest(
     deadline_s=7.5,
     schema={"type": "object", "properties": {"n": {"type": "integer"}}},
 )
-INFO = ModelInfo("m", "int4", 2127.0, untrained=True)
+INFO = ModelInfo("m", "int4", 2127.0, demonstration=True)
 RESULT = AnalysisResult(
     REQUEST.id,
     (Answer("q", "yes_no", "no", 0.75, {"yes": 0.25, "no": 0.75}), Answer("t", "text", "x", 0.5)),
