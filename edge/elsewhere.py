@@ -17,8 +17,14 @@ Circuit = Literal["closed", "open", "half-open"]
 class PoolFacts:
     """How it goes with a pool; counts are since the analyzer process started.
 
-    `workers` are ready, `in_flight` jobs are under way. `redelivered` jobs were published more than
-    once, `doubled` answers came for jobs that had one already.
+    `workers` are ready now, `workers_seen` were at some time. At all times
+
+        jobs = answered + taken_back + given_up + in_flight
+
+    `taken_back` jobs went to the model on this box as no worker was left, `given_up` had no answer
+    in their time. `redelivered` jobs were published more than once, `doubled` answers came for jobs
+    that had one already. `done_here` are the analyses that the model on this box did, jobs that
+    were never for the pool among them.
     """
 
     workers: int = 0
@@ -26,6 +32,11 @@ class PoolFacts:
     answered: int = 0
     redelivered: int = 0
     doubled: int = 0
+    workers_seen: int = 0
+    jobs: int = 0
+    taken_back: int = 0
+    given_up: int = 0
+    done_here: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -279,10 +279,15 @@ class PoolStats(_Document):
     """How it goes with the pool, since the analyzer process started."""
 
     workers: int = Field(description="ready now")
+    workers_seen: int = Field(description="different ones that were ready at some time")
+    jobs: int = Field(description="handed out: answered + taken_back + given_up + in_flight")
     in_flight: int
     answered: int
+    taken_back: int = Field(description="jobs done by the model on this box, as no worker was left")
+    given_up: int = Field(description="jobs that had no answer in their time")
     redelivered: int = Field(description="jobs that were handed out more than once")
     doubled: int = Field(description="answers for jobs that had one already")
+    done_here: int = Field(description="analyses that the model on this box did")
 
 
 class Stats(_Document):

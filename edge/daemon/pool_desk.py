@@ -23,6 +23,7 @@ from edge.elsewhere import PoolFacts
 TAKE_S = 3.0  # a ready worker takes a job within milliseconds
 LEASE_MARGIN_S = 5.0  # on top of a job's deadline, for the way there and back
 MAX_PLACES = 16
+MAX_SEEN = 1000  # names kept to count them; whoever may write notes can invent any number
 
 
 @dataclass(slots=True)
@@ -43,8 +44,10 @@ class Desk:
 
     def __init__(self) -> None:
         self._ready: set[str] = set()
+        self._seen: set[str] = set()
         self._errands: dict[str, Errand] = {}
-        self._answered = self._redelivered = self._doubled = 0
+        self._jobs = self._answered = self._taken_back = self._given_up = 0
+        self._redelivered = self._doubled = 0
 
     @property
     def places(self) -> int:
@@ -53,14 +56,23 @@ class Desk:
 
     @property
     def facts(self) -> PoolFacts:
-        """The counts."""
+        """The counts, but for what is done without the pool."""
         return PoolFacts(
-            len(self._ready), len(self._errands), self._answered, self._redelivered, self._doubled
+            workers=len(self._ready),
+            in_flight=len(self._errands),
+            answered=self._answered,
+            redelivered=self._redelivered,
+            doubled=self._doubled,
+            workers_seen=len(self._seen),
+            jobs=self._jobs,
+            taken_back=self._taken_back,
+            given_up=self._given_up,
         )
 
     def offer(self, job_id: str, payload: bytes, deadline_s: float, give_up_mono_s: float) -> None:
         """A job is to be done; after `give_up_mono_s` no answer is of use."""
         lease_s = deadline_s + LEASE_MARGIN_S
+        self._jobs += 1
         self._errands[job_id] = Errand(job_id, payload, lease_s, give_up_mono_s)
 
     def due(self, now_mono_s: float) -> Iterator[Errand]:
@@ -98,6 +110,8 @@ class Desk:
     def ready(self, worker: str) -> None:
         """A worker takes jobs."""
         self._ready.add(worker)
+        if len(self._seen) < MAX_SEEN:
+            self._seen.add(worker)
 
     def gone(self, worker: str, now_mono_s: float) -> None:
         """A worker takes no more jobs; what it had is to be done by another."""
@@ -116,6 +130,7 @@ class Desk:
         """The ids of all jobs under way, which are not any more: another does them."""
         ids = list(self._errands)
         self._errands.clear()
+        self._taken_back += len(ids)
         return ids
 
     def give_up(self, now_mono_s: float) -> list[str]:
@@ -123,4 +138,5 @@ class Desk:
         late = [e.id for e in self._errands.values() if now_mono_s >= e.give_up_mono_s]
         for job_id in late:
             del self._errands[job_id]
+        self._given_up += len(late)
         return late

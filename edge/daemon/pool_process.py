@@ -11,6 +11,7 @@ import logging
 import queue
 import sys
 import time
+from dataclasses import replace
 
 from edge.conversation import Turn
 from edge.daemon.child import (
@@ -37,15 +38,8 @@ from edge.daemon.pool_standby import PoolStandby
 from edge.elsewhere import PoolFacts
 from edge.errors import AnalysisFailed, CommandRefused, EdgeError, QuestionError
 from edge.logs import set_log_level, start_logging
-from edge.mqtt.pool_line import (
-    Arrived,
-    Delivered,
-    LineDown,
-    LineEvent,
-    LineUp,
-    PoolLine,
-    PoolTopics,
-)
+from edge.mqtt.pool_line import Arrived, Delivered, LineDown, LineEvent, LineUp, PoolLine
+from edge.mqtt.pool_topics import PoolTopics
 from edge.mqtt.refusal import RefusalLog
 from edge.pool import JobAnswer, build_job, parse_answer, parse_note, result_of
 from edge.questions import AnalysisRequest, ModelInfo
@@ -104,6 +98,7 @@ class _Pool:
         self._said_mono_s = 0.0
         self._told: EngineReady | EngineAway | None = None
         self._told_facts = PoolFacts()
+        self._num_done_here = 0
 
     def run(self) -> None:
         """Until Stop."""
@@ -198,6 +193,7 @@ class _Pool:
     def _answer_here(self, request: AnalysisRequest) -> None:
         try:
             self._pipe.send(Analysed(self._standby.analyze(request)))
+            self._num_done_here += 1
         except EdgeError as error:
             retry = isinstance(error, AnalysisFailed)
             self._pipe.send(AnalysisRefused(request.id, str(error), retry))
@@ -237,7 +233,7 @@ class _Pool:
 
     def _tell(self, now_mono_s: float) -> None:
         """Tell the daemon how many jobs it may hand over now, and what else has changed."""
-        facts = self._desk.facts
+        facts = replace(self._desk.facts, done_here=self._num_done_here)
         if facts != self._told_facts:
             self._told_facts = facts
             self._pipe.send(PoolNews(facts))

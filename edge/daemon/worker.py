@@ -35,7 +35,8 @@ from edge.daemon.messages import (
 from edge.daemon.notify import Notifier, watchdog_interval_s
 from edge.daemon.plans import AnalyzerPlan, analyzer_body
 from edge.errors import CommandRefused
-from edge.mqtt.pool_line import Arrived, Delivered, LineDown, LineUp, PoolLine, PoolTopics
+from edge.mqtt.pool_line import Arrived, Delivered, LineDown, LineUp, PoolLine
+from edge.mqtt.pool_topics import PoolTopics
 from edge.mqtt.refusal import RefusalLog
 from edge.mqtt.settings import MqttSettings
 from edge.pool import JobAnswer, WorkerNote, job_id_of, parse_job

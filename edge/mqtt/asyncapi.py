@@ -22,7 +22,9 @@ from edge.mqtt.commands import (
     MAX_SENSITIVITY,
     MIN_SENSITIVITY,
 )
+from edge.mqtt.pool_topics import PoolTopics
 from edge.mqtt.topics import Topics
+from edge.pool import Job, JobAnswer, WorkerNote
 from edge.questions import MAX_OPTION_CHARS, MAX_OPTIONS, MAX_QUESTION_CHARS
 
 ASYNCAPI: Final = "3.0.0"
@@ -37,6 +39,9 @@ _DOCUMENTS: Final[tuple[type[BaseModel], ...]] = (
     CaptureStats,
     RuleAttributes,
     AskReply,
+    Job,
+    JobAnswer,
+    WorkerNote,
 )
 _SCHEMA_REF: Final = "#/components/schemas/{model}"
 _NAMES: Final = {
@@ -44,6 +49,8 @@ _NAMES: Final = {
     "node": "`node` of the configuration; the host name unless set.",
     "camera": "A camera's name in the configuration.",
     "rule": "A rule's name in the configuration.",
+    "asking": "`node` of a box with `vlm.engine: pool`.",
+    "worker": "`node` of a box with `worker: true`.",
     "discovery": "`mqtt.discovery.prefix` of the configuration; `homeassistant` unless set.",
     "device": "The box's id, or a camera's: prefix, node and camera, joined by `-`.",
 }
@@ -51,16 +58,21 @@ _NAMES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A topic, who speaks on it, and what. `about` is empty where the topics' own words do."""
+    """A topic, who speaks on it, and what. `about` is empty where the topics' own words do.
+
+    `action` is what this software does. Where both ends of a topic are boxes of ours it is what the
+    one end does, and `heard_by` the filter that the other subscribes to.
+    """
 
     id: str
     address: str
-    action: Literal["send", "receive"]  # as this software does
+    action: Literal["send", "receive"]
     payload: Schema
     about: str = ""
     retained: bool = False
     content_type: str = "text/plain"
     reply_on: str = ""  # the channel of the answer, where the asker names no topic
+    heard_by: str = ""
 
 
 def _words(*words: str) -> Schema:
@@ -73,7 +85,13 @@ def _document(model: type[BaseModel]) -> Schema:
 
 def build_channels(topics: Topics) -> tuple[Channel, ...]:
     """Every channel there is; `topics` may be made of placeholders."""
-    return (*_of_node(topics), *_of_camera(topics), *_commands(topics), *_home_assistant(topics))
+    return (
+        *_of_node(topics),
+        *_of_camera(topics),
+        *_commands(topics),
+        *_home_assistant(topics),
+        *_of_pool(topics.prefix),
+    )
 
 
 def _of_node(topics: Topics) -> tuple[Channel, ...]:
@@ -162,6 +180,25 @@ def _home_assistant(topics: Topics) -> tuple[Channel, ...]:
     )  # fmt: skip
 
 
+def _of_pool(prefix: str) -> tuple[Channel, ...]:
+    asking, worker = PoolTopics(prefix, "{asking}"), PoolTopics(prefix, "{worker}")
+    return (
+        Channel("poolJobs", asking.jobs, "send", _document(Job),
+                f"{_about(PoolTopics.jobs)} A box with `vlm.engine: pool` names its answers' topic "
+                "as MQTT 5's response topic and the job's id as correlation data; the message "
+                "expires when no worker takes it.",
+                content_type="application/json", reply_on="poolAnswers",
+                heard_by=worker.shared_jobs),
+        Channel("poolAnswers", asking.answers, "send", _document(JobAnswer),
+                f"{_about(PoolTopics.answers)} A worker says that it has taken a job, then what it "
+                "gave, each with the job's correlation data.",
+                content_type="application/json", heard_by=asking.answers),
+        Channel("poolWorker", worker.worker, "send", _document(WorkerNote),
+                f"{_about(PoolTopics.worker)} Empty: the worker has left.", retained=True,
+                content_type="application/json", heard_by=worker.all_workers),
+    )  # fmt: skip
+
+
 def _ask() -> Schema:
     option = {"type": "string", "minLength": 1, "maxLength": MAX_OPTION_CHARS}
     properties = {
@@ -191,12 +228,16 @@ def build_asyncapi(version: str) -> dict[str, Any]:
             "title": "Edge keyframe analyzer",
             "version": version,
             "description": "What a box says over MQTT, and what it can be told. `send` is what it "
-            "publishes, `receive` what it listens to. Retained messages are not taken as orders.",
+            "publishes, `receive` what it listens to. Retained messages are not taken as orders. "
+            "The channels of the pool are between boxes.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
         "channels": {channel.id: _channel(channel) for channel in channels},
-        "operations": {channel.id: _operation(channel) for channel in channels},
+        "operations": {
+            **{channel.id: _operation(channel) for channel in channels},
+            **{f"{channel.id}Heard": _hearing(channel) for channel in channels if channel.heard_by},
+        },
         "components": {
             "messages": {channel.id: _message(channel) for channel in channels},
             "schemas": _schemas(),
@@ -226,6 +267,16 @@ def _operation(channel: Channel) -> dict[str, Any]:
     if channel.reply_on:
         operation["reply"] = {"channel": {"$ref": f"#/channels/{channel.reply_on}"}}
     return operation
+
+
+def _hearing(channel: Channel) -> dict[str, Any]:
+    """What the other end does, where that is a box of ours, too."""
+    return {
+        "action": "receive",
+        "channel": {"$ref": f"#/channels/{channel.id}"},
+        "description": f"Subscribed to as `{channel.heard_by}`.",
+        "bindings": {"mqtt": {"qos": 1, "bindingVersion": MQTT_BINDING}},
+    }
 
 
 def _message(channel: Channel) -> dict[str, Any]:

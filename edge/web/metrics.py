@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from edge.findings import PoolStats, ServerStats
 from edge.present import Present
 from edge.web.events import Events
 
@@ -30,6 +31,7 @@ class _Figures(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield from self._box()
+        yield from self._elsewhere()
         yield from self._cameras()
         yield from self._rules()
 
@@ -82,6 +84,14 @@ class _Figures(Collector):
         yield _counter(
             "edge_event_clients_dropped", "Clients too slow for events", self._events.num_dropped
         )
+
+    def _elsewhere(self) -> Iterator[Metric]:
+        """Of models on other boxes or on a server, where one is asked."""
+        stats = self._present.stats
+        if stats.pool is not None:
+            yield from _of_pool(stats.pool)
+        if stats.server is not None:
+            yield from _of_server(stats.server)
 
     def _cameras(self) -> Iterator[Metric]:
         label = ["camera"]
@@ -145,6 +155,42 @@ class _Figures(Collector):
         for cost in self._present.costs:
             spent.add_metric([cost.rule], cost.spent_ms / 1000)
         yield from (on, verdicts, alerts, spent)
+
+
+def _of_pool(pool: PoolStats) -> Iterator[Metric]:
+    """Counters begin anew with each analyzer process, as Prometheus expects of counters."""
+    yield _gauge("edge_pool_workers", "Workers of the pool that are ready", pool.workers)
+    yield _gauge(
+        "edge_pool_workers_seen",
+        "Different workers that were ready at some time",
+        pool.workers_seen,
+    )
+    yield _gauge("edge_pool_jobs_in_flight", "Jobs under way", pool.in_flight)
+    jobs = CounterMetricFamily(
+        "edge_pool_jobs", "Jobs for the pool by what became of them", labels=["outcome"]
+    )
+    for outcome in ("answered", "taken_back", "given_up"):
+        jobs.add_metric([outcome], getattr(pool, outcome))
+    yield jobs
+    yield _counter("edge_pool_redelivered", "Jobs handed out more than once", pool.redelivered)
+    yield _counter("edge_pool_doubled", "Answers for jobs that had one already", pool.doubled)
+    yield _counter("edge_pool_done_here", "Analyses by the model on this box", pool.done_here)
+
+
+def _of_server(server: ServerStats) -> Iterator[Metric]:
+    yield _gauge(
+        "edge_server_left_alone",
+        "1 while the server is not asked after failures",
+        float(server.circuit == "open"),
+    )
+    yield _counter("edge_server_requests", "Requests to the server", server.requests)
+    yield _counter("edge_server_retries", "Requests that were sent again", server.retries)
+    yield _counter("edge_server_failures", "Requests that failed", server.failures)
+    yield _counter(
+        "edge_server_standby_answers",
+        "Analyses that the model on this box did instead",
+        server.standby_answers,
+    )
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.daemon.pool_desk import LEASE_MARGIN_S, MAX_PLACES, TAKE_S, Desk
+from edge.daemon.pool_desk import LEASE_MARGIN_S, MAX_PLACES, MAX_SEEN, TAKE_S, Desk
 
 
 def desk_with(*workers: str) -> Desk:
@@ -105,13 +105,25 @@ def test_a_job_is_given_up_at_the_end_of_its_time() -> None:
     assert desk.give_up(79) == []
     assert desk.give_up(80) == ["j"]
     assert desk.take_back() == ["k"]
-    assert desk.facts.in_flight == 0
+    facts = desk.facts
+    assert (facts.jobs, facts.given_up, facts.taken_back, facts.in_flight) == (2, 1, 1, 0)
+
+
+def test_workers_that_were_there_are_counted_once() -> None:
+    desk = desk_with("a", "b")
+    desk.gone("a", 0)
+    desk.ready("a")
+    desk.cut_off()
+    assert (desk.facts.workers, desk.facts.workers_seen) == (0, 2)
+    for number in range(2 * MAX_SEEN):
+        desk.ready(f"stranger{number}")
+    assert desk.facts.workers_seen == MAX_SEEN
 
 
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(
-            ["offer", "due", "taken", "answer", "ready", "gone", "unclaimed", "cut", "late"]
+            ["offer", "due", "taken", "answer", "ready", "gone", "unclaimed", "cut", "late", "back"]
         ),
         st.integers(0, 5),
         st.sampled_from("abc"),
@@ -149,10 +161,12 @@ def test_no_job_is_lost_or_answered_twice(steps: list[tuple[str, int, str]]) -> 
                 desk.unclaimed(job)
             case "cut":
                 desk.cut_off()
-            case "late":
-                ended += desk.give_up(now)
+            case _:
+                ended += desk.give_up(now) if action == "late" else desk.take_back()
         assert len(ended) == len(set(ended))
-        assert desk.facts.in_flight == len(offered) - len(ended)
+        facts = desk.facts
+        assert facts.in_flight == len(offered) - len(ended)
+        assert facts.jobs == facts.answered + facts.taken_back + facts.given_up + facts.in_flight
     desk.ready("z")
     waiting = offered - set(ended)
     assert {e.id for e in desk.due(now + 1000)} == waiting, "what is left can still be done"

@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from edge.elsewhere import PoolFacts, ServerFacts
+from edge.findings import PoolStats, ServerStats
 from edge.mqtt.asyncapi import build_asyncapi
 from edge.present import Present, RuleCost
 from edge.web.events import Events
@@ -46,7 +48,9 @@ def everything_there_is() -> Present:
     }
     outbox = present.stats.outbox.model_copy(update={"oldest_age_s": 3.0})
     changes = {"cameras": cameras, "outbox": outbox, "temperature_c": 50.0}
-    stats = present.stats.model_copy(update=changes)
+    pool = PoolStats(**asdict(PoolFacts()))
+    server = ServerStats(**asdict(ServerFacts("http://models/v1")))
+    stats = present.stats.model_copy(update={**changes, "pool": pool, "server": server})
     return replace(present, stats=stats, costs=(RuleCost("person", 3, 700.0),))
 
 

@@ -7,13 +7,17 @@ import inspect
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from jsonschema import Draft7Validator
 
 from edge import __version__
 from edge.cli.schema import format_document
 from edge.mqtt.asyncapi import build_asyncapi
+from edge.mqtt.pool_topics import PoolTopics
 from edge.mqtt.topics import Topics
+from edge.pool import JobAnswer, WorkerNote, build_job
+from edge.questions import AnalysisRequest, AnalysisResult, Look, ModelInfo, Timing, yes_no
 from tests.support.broker import Message
 from tests.support.contract import PUBLISHED, check_message
 from tests.support.finding_samples import build_finding
@@ -66,6 +70,9 @@ def test_every_topic_of_the_code_is_in_it() -> None:
         *topics.held_by_rule("{camera}", "{rule}"),
         *(topics.command("{camera}", kind) for kind in (*settings, "ask")),
         *(topics.node_command(kind) for kind in ("reload", "analyze")),
+        PoolTopics("{prefix}", "").jobs,
+        PoolTopics("{prefix}", "{asking}").answers,
+        PoolTopics("{prefix}", "{worker}").worker,
     }
     assert {channel["address"] for channel in DOCUMENT["channels"].values()} == expected
     of_topics = {name for name, _ in inspect.getmembers(Topics) if not name.startswith("_")}
@@ -75,6 +82,36 @@ def test_every_topic_of_the_code_is_in_it() -> None:
     named |= {"rule", "rule_attributes", "snapshot", "command", "node_command", "state"}
     named |= {"ask_reply", "probe", "discovery_status", "discovery"}
     assert of_topics == others | named, "a new topic must be in the document, and in this test"
+    of_pool = {name for name, _ in inspect.getmembers(PoolTopics) if not name.startswith("_")}
+    others = {"node", "prefix", "shared_jobs", "all_workers", "worker_of", "is_answers"}
+    assert of_pool == others | {"jobs", "answers", "worker"}
+
+
+def test_both_ends_of_the_pools_topics_are_told() -> None:
+    pool = PoolTopics("{prefix}", "{asking}")
+    filters = {"poolJobs": pool.shared_jobs, "poolAnswers": pool.answers}
+    filters["poolWorker"] = pool.all_workers
+    for name, heard_by in filters.items():
+        hears = DOCUMENT["operations"][f"{name}Heard"]
+        assert (hears["action"], hears["channel"]["$ref"]) == ("receive", f"#/channels/{name}")
+        assert f"`{heard_by}`" in hears["description"]
+
+
+def test_the_pools_documents_are_as_the_contract_says() -> None:
+    picture = np.zeros((8, 8, 3), np.uint8)
+    job = build_job(AnalysisRequest("j1", picture, None, (Look((), (yes_no("q", "Is it?"),)),)))
+    result = AnalysisResult("j1", (), None, (), Timing())
+    sent = {
+        "poolJobs": job.decode(),
+        "poolAnswers": JobAnswer.done(result, "w", ModelInfo("m", "int8", 2.0)).model_dump_json(),
+        "poolWorker": WorkerNote(worker="w", state="ready").model_dump_json(),
+    }
+    for name, payload in sent.items():
+        schema = {"allOf": [DOCUMENT["components"]["messages"][name]["payload"]]}
+        validator = Draft7Validator({**schema, "components": DOCUMENT["components"]})
+        document = json.loads(payload)
+        assert [error.message for error in validator.iter_errors(document)] == []
+        assert list(validator.iter_errors({**document, "shell": "rm"})), "nothing else is allowed"
 
 
 @pytest.mark.parametrize(

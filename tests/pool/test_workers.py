@@ -52,6 +52,7 @@ def test_of_three_workers_one_is_killed_and_no_job_is_lost_or_doubled(
         assert not box.refusals
         assert box.places == 2
         box.wait(lambda: box.facts.answered == 36, "the figures follow")
+        assert (box.facts.jobs, box.facts.in_flight, box.facts.workers_seen) == (36, 0, 3)
         assert all(result.answers[0].value == "yes" for result in box.results)
         assert {result.model.engine for result in box.results if result.model} == {"pool"}
         assert {result.model.name for result in box.results if result.model} == {"scripted"}
@@ -93,6 +94,8 @@ def test_the_model_on_this_box_answers_while_there_is_no_worker(
             box.wait(lambda: box.ready.info.engine == "pool", "the pool takes over")
             box.ask()
             box.wait(lambda: len(box.results) == 2, "a worker answers")
+            box.wait(lambda: box.facts.answered == 1, "the figures follow")
+            assert (box.facts.jobs, box.facts.done_here, box.facts.workers_seen) == (1, 1, 1)
         assert box.results[1].model is not None
         assert box.results[1].model.engine == "pool"
 

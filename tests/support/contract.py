@@ -34,8 +34,10 @@ class Channel:
 def _published() -> list[Channel]:
     channels = []
     for name, operation in _DOCUMENT["operations"].items():
+        if operation["action"] != "send":
+            continue
         address = _DOCUMENT["channels"][name]["address"]
-        if operation["action"] == "send" and address.startswith(_ROOT):
+        if address.startswith(_ROOT):
             message = _DOCUMENT["components"]["messages"][name]
             schema = {"components": _DOCUMENT["components"], **message["payload"]}
             if "$ref" in schema:  # what stands beside a $ref is not read in draft 7

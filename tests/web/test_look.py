@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from datetime import datetime
 
 import numpy as np
@@ -14,7 +15,8 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from edge.findings import FrameReport, RuleAttributes, rfc3339
+from edge.elsewhere import PoolFacts, ServerFacts
+from edge.findings import FrameReport, PoolStats, RuleAttributes, ServerStats, rfc3339
 from edge.frames import Image
 from edge.geometry import Box
 from edge.pictures import load_picture
@@ -210,6 +212,30 @@ def test_metrics(box: Running) -> None:
     verdicts = {s.labels["verdict"]: s.value for s in families["edge_rule_verdicts"].samples}
     assert verdicts == {"yes": 5, "no": 7, "unsure": 1}
     assert "edge_temperature_celsius" not in families, "no sensor"
+
+
+def test_metrics_of_models_elsewhere(box: Running, serve: Serve) -> None:
+    here = box.get("/metrics").text
+    assert "edge_pool_" not in here
+    assert "edge_server_" not in here
+    facts = PoolFacts(workers=2, workers_seen=3, jobs=9, answered=5, taken_back=3, done_here=4)
+    server = ServerFacts("http://models/v1", "open", requests=7, failures=6, standby_answers=2)
+    other = serve()
+    before = other.door.present
+    changes = {"pool": PoolStats(**asdict(facts)), "server": ServerStats(**asdict(server))}
+    other.door.present = replace(before, stats=before.stats.model_copy(update=changes))
+    lines = set(other.get("/metrics").text.splitlines())
+    assert {
+        "edge_pool_workers 2.0",
+        "edge_pool_workers_seen 3.0",
+        'edge_pool_jobs_total{outcome="answered"} 5.0',
+        'edge_pool_jobs_total{outcome="taken_back"} 3.0',
+        "edge_pool_done_here_total 4.0",
+        "edge_server_left_alone 1.0",
+        "edge_server_requests_total 7.0",
+        "edge_server_failures_total 6.0",
+        "edge_server_standby_answers_total 2.0",
+    } <= lines
 
 
 def test_the_document_names_every_route(box: Running) -> None:
