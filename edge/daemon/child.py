@@ -74,14 +74,18 @@ class Child:
         )
         self._process.start()
         theirs.close()
+        self._pid = self._process.pid or 0
+        self._lock = threading.Lock()  # held to close the process's handle, or to use it
+        self._ended = threading.Event()
         log.info("%s: started as process %d", name, self.pid)
-        for role, run in (("read", self._read), ("write", self._write)):
-            threading.Thread(target=run, name=f"{name}-{role}", daemon=True).start()
+        self._writer = threading.Thread(target=self._write, name=f"{name}-write", daemon=True)
+        self._writer.start()
+        threading.Thread(target=self._read, name=f"{name}-read", daemon=True).start()
 
     @property
     def pid(self) -> int:
         """The process id."""
-        return self._process.pid or 0
+        return self._pid
 
     def send(self, message: object) -> None:
         """Queue a message for the child; returns at once. Lost if the child dies first."""
@@ -89,12 +93,13 @@ class Child:
 
     def kill(self) -> None:
         """SIGKILL. A ChildGone follows in the inbox."""
-        self._process.kill()
+        with self._lock:
+            if not self._ended.is_set():
+                self._process.kill()
 
     def join(self, timeout_s: float) -> bool:
-        """Wait for the process to end; whether it has."""
-        self._process.join(timeout_s)
-        return self._process.exitcode is not None
+        """Wait for the process to end and all it said to be in the inbox; whether it has."""
+        return self._ended.wait(timeout_s)
 
     def _read(self) -> None:
         """Thread body: whatever ends the reading, the process is ended and ChildGone told."""
@@ -111,8 +116,18 @@ class Child:
         if self._process.exitcode is None:
             self._process.kill()
             self._process.join()
+        exitcode = self._process.exitcode
+        self._close()
+        self._inbox.put(ChildGone(self.name, self.generation, exitcode))
+
+    def _close(self) -> None:
+        """Give the descriptors back now: the collector of garbage may come hours later."""
         self._outgoing.put(None)
-        self._inbox.put(ChildGone(self.name, self.generation, self._process.exitcode))
+        self._writer.join()  # soon: the pipe's other end is closed
+        self._pipe.close()
+        with self._lock:
+            self._process.close()
+            self._ended.set()
 
     def _write(self) -> None:
         while (message := self._outgoing.get()) is not None:
@@ -128,7 +143,8 @@ def kill_all_children() -> None:
     At the exit multiprocessing waits for its children for ever, and ours ignore its SIGTERM.
     """
     for process in multiprocessing.active_children():
-        process.kill()
+        with contextlib.suppress(ValueError):  # it has ended just now, and its handle is closed
+            process.kill()
 
 
 def leave_signals_to_the_daemon() -> None:

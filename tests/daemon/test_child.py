@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import queue
@@ -63,6 +64,24 @@ def test_a_child_that_cannot_be_understood_is_ended_and_told(inbox: Inbox) -> No
     assert inbox.get(timeout=20) == FromChild("odd", 7, "hello")
     assert inbox.get(timeout=20) == ChildGone("odd", 7, -9)
     assert child.join(0)
+
+
+def test_descriptors_are_given_back_without_the_collector_of_garbage(inbox: Inbox) -> None:
+    def held() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    Child("first", 1, offer_memory, (), inbox).join(20)  # multiprocessing's own come with it
+    before = held()
+    gc.disable()
+    try:
+        children = [Child("porch", n, offer_memory, (), inbox) for n in (2, 3)]
+        assert all(child.join(20) for child in children)
+        assert held() == before
+        for child in children:
+            child.kill()  # too late, and no error
+            assert child.pid > 0
+    finally:
+        gc.enable()
 
 
 def test_a_process_has_its_name_in_ps(inbox: Inbox, caplog: pytest.LogCaptureFixture) -> None:
