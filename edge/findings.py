@@ -314,6 +314,19 @@ class Stats(_Document):
     pool: PoolStats | None = Field(default=None, description="where a pool is asked")
 
 
+class ConfigReport(_Document):
+    """What became of the configuration's file when it was last read."""
+
+    state: Literal["in_force", "partly", "refused"] = Field(
+        description="partly: cameras or rules with errors are left out; refused: the file has "
+        "errors, and what was in force before goes on"
+    )
+    read_at: str = Field(description="RFC 3339")
+    problems: list[str] = Field(
+        default_factory=list, description="the first errors, with place and remedy; no secrets"
+    )
+
+
 class Info(_Document):
     """Published retained on `{prefix}/{node}/info`."""
 
@@ -324,6 +337,7 @@ class Info(_Document):
     finding_schema: str = FINDING_SCHEMA
     cameras: list[str]
     rules: list[str]
+    configuration: ConfigReport
 
 
 class RuleAttributes(_Document):

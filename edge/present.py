@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from edge.findings import RuleAttributes, Stats, VerdictWord
+from edge.findings import ConfigReport, RuleAttributes, Stats, VerdictWord
 from edge.geometry import Box, Polygon
 from edge.questions import Answer, ModelInfo, Question
 
@@ -86,4 +86,5 @@ class Present:
     model: ModelInfo | None
     cameras: tuple[CameraNow, ...]
     rules: tuple[RuleNow, ...]
+    configuration: ConfigReport
     costs: tuple[RuleCost, ...] = ()

@@ -44,11 +44,8 @@ def serve(path: Path) -> int:
     """Run the daemon on one configuration file until a signal ends it."""
     # Imported here, because `edge --help` needs none of it.
     from edge.cli import EX_CONFIG
-    from edge.config.last_good import (
-        find_state_folders,
-        load_with_fallback,
-        save_last_good,
-    )
+    from edge.config.last_good import find_state_folders, load_with_fallback, save_last_good
+    from edge.daemon.config_report import report_loaded, report_refused
     from edge.daemon.reload import log_omissions
     from edge.daemon.service import Daemon
     from edge.daemon.wiring import find_needed_model, store_settings
@@ -79,7 +76,8 @@ def serve(path: Path) -> int:
         except EdgeError as error:
             log.warning("%s", error)
     try:
-        Daemon(config, path, model_dir, store).run()
+        report = report_loaded(loaded) if broken is None else report_refused(broken)
+        Daemon(config, report, path, model_dir, store).run()
     except EdgeError:
         raise
     except Exception:  # a fault of ours: into the log, where secrets are masked

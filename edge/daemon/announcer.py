@@ -28,7 +28,7 @@ _PUBLISHED: dict[CameraWord, str] = {
 }
 
 
-Told = Callable[[Literal["camera", "motion", "rule"], BaseModel | dict[str, object]], None]
+Told = Callable[[Literal["camera", "motion", "rule", "info"], BaseModel | dict[str, object]], None]
 
 
 class Announcer:
@@ -97,6 +97,7 @@ class Announcer:
     def info(self, info: Info) -> None:
         """What this box is."""
         self._say(self._topics.info, info.model_dump_json())
+        self._told("info", info)
 
     def stats(self, stats: Stats) -> None:
         """How this box is doing, not retained; and how each camera's stream is received."""

@@ -19,6 +19,7 @@ from edge.daemon.scheduler import MAX_USER_JOBS, Scheduler
 from edge.daemon.tuner import CancelTuneOrder, TuneOrder
 from edge.enhancement import MAX_DETAILS
 from edge.errors import AnalysisFailed, EdgeError, QuestionError, SessionGone, TooBusy, Withdrawn
+from edge.findings import ConfigReport
 from edge.frames import Image
 from edge.present import Present
 from edge.tuning import TuneReport, TuneRequest
@@ -63,6 +64,13 @@ class TakeOrder:
     reply: Callable[[Image | None], None]
 
 
+@dataclass(frozen=True, slots=True)
+class ReloadOrder:
+    """Read the configuration's file again; tell what became of it."""
+
+    reply: Callable[[ConfigReport], None]
+
+
 Order = TurnOrder | CancelOrder | CloseOrder
 
 
@@ -102,7 +110,14 @@ class Door:
         """The client went away: `reply` is not called any more."""
         self._put(CancelTuneOrder(ticket))
 
-    def _put(self, order: Order | LookOrder | TakeOrder | TuneOrder | CancelTuneOrder) -> None:
+    def reload(self, reply: Callable[[ConfigReport], None]) -> None:
+        """Have the configuration read again; `reply` is called in the main thread afterwards."""
+        self._put(ReloadOrder(reply))
+
+    def _put(
+        self,
+        order: Order | LookOrder | TakeOrder | TuneOrder | CancelTuneOrder | ReloadOrder,
+    ) -> None:
         try:
             self._inbox.put_nowait(order)
         except queue.Full:

@@ -8,20 +8,31 @@ from __future__ import annotations
 
 from edge.daemon.child import ChildGone, FromChild
 from edge.daemon.commands import Commands
-from edge.daemon.conversations import CancelOrder, CloseOrder, LookOrder, TakeOrder, TurnOrder
+from edge.daemon.conversations import (
+    CancelOrder,
+    CloseOrder,
+    LookOrder,
+    ReloadOrder,
+    TakeOrder,
+    TurnOrder,
+)
 from edge.daemon.messages import EngineChanged, EngineReady
 from edge.daemon.overview import Overview
 from edge.daemon.parts import Parts
+from edge.daemon.reload import Reloader
 from edge.daemon.tuner import CancelTuneOrder, TuneOrder
 
 
 class Dispatch:
     """From a message to a call."""
 
-    def __init__(self, parts: Parts, overview: Overview, commands: Commands) -> None:
+    def __init__(
+        self, parts: Parts, overview: Overview, commands: Commands, reloader: Reloader
+    ) -> None:
         self._analyst, self._tuner, self._cameras = parts.analyst, parts.tuner, parts.cameras
         self._overview = overview
         self._commands = commands
+        self._reloader = reloader
 
     def deliver(self, message: object, now_mono_s: float) -> None:
         """Hand one message over; the late words of processes that were replaced go nowhere."""
@@ -49,5 +60,7 @@ class Dispatch:
                 self._cameras.take(
                     camera, now_mono_s, lambda taken: give(None if taken is None else taken.image)
                 )
+            case ReloadOrder(reply):
+                self._reloader.request(reply)
             case _:
                 self._commands.carry_out(message, now_mono_s)

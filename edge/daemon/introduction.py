@@ -13,7 +13,7 @@ from edge.config.models import Config
 from edge.daemon.announcer import Announcer
 from edge.daemon.wiring import discovery_documents
 from edge.errors import StoreError
-from edge.findings import Info, ModelReport
+from edge.findings import ConfigReport, Info, ModelReport
 from edge.mqtt.topics import Topics
 from edge.store.database import Store
 
@@ -22,14 +22,15 @@ log = logging.getLogger(__name__)
 TOLD = "discovery"  # the store's key of what Home Assistant was told
 
 
-def build_info(config: Config, model: ModelReport | None) -> Info:
-    """Node, version, model, cameras and rules."""
+def build_info(config: Config, model: ModelReport | None, report: ConfigReport) -> Info:
+    """Node, version, model, cameras and rules, and how the configuration's file is."""
     return Info(
         node=config.node,
         version=__version__,
         model=model,
         cameras=list(config.cameras),
         rules=list(config.rules),
+        configuration=report,
     )
 
 

@@ -69,7 +69,7 @@ class Overview:
             return
         costs = parts.analyst.costs.last_hour(parts.config.rules, time.monotonic())
         hosts, model = parts.cameras.hosts, parts.analyst.host.info
-        reply(build_present(parts.config, stats, hosts, parts.rules, model, costs))
+        reply(build_present(parts.config, stats, hosts, parts.rules, model, costs, parts.report))
 
     def announce(self) -> None:
         """Publish what this box is, its entities in Home Assistant, and every rule's state."""
@@ -81,7 +81,7 @@ class Overview:
     def announce_info(self) -> None:
         """Publish what this box is, with the model as far as it is known."""
         parts = self._parts
-        info = build_info(parts.config, model_report(parts.analyst.host.info))
+        info = build_info(parts.config, model_report(parts.analyst.host.info), parts.report)
         parts.announcer.info(info)
         hold(parts.config, mqtt_settings(parts.config), parts.publisher, parts.store, info)
 

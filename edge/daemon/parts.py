@@ -30,6 +30,7 @@ from edge.daemon.rule_keeper import RuleKeeper
 from edge.daemon.tuner import NAME as TUNER_NAME
 from edge.daemon.tuner import Tuner
 from edge.daemon.wiring import analyzer_plan, mqtt_settings, recent_answers
+from edge.findings import ConfigReport
 from edge.mqtt.commands import Command
 from edge.mqtt.publisher import Publisher
 from edge.store.database import Store
@@ -39,9 +40,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Parts:
-    """What the daemon is made of. Only a reload replaces one, and only the first two."""
+    """What the daemon is made of. Only a reload replaces one, and only the first three."""
 
     config: Config
+    report: ConfigReport
     publisher: Publisher
     inbox: Inbox
     store: Store
@@ -62,7 +64,9 @@ class Parts:
         return {name: slot.child for name, slot in slots.items() if slot.child is not None}
 
 
-def build_parts(config: Config, model_dir: Path | None, store: Store, inbox: Inbox) -> Parts:
+def build_parts(
+    config: Config, report: ConfigReport, model_dir: Path | None, store: Store, inbox: Inbox
+) -> Parts:
     """Everything for one configuration; what comes from other processes is put into `inbox`."""
     publisher = build_publisher(config, store, inbox)
     http = HttpHost(Door(inbox), store)
@@ -85,6 +89,7 @@ def build_parts(config: Config, model_dir: Path | None, store: Store, inbox: Inb
     )
     return Parts(
         config=config,
+        report=report,
         publisher=publisher,
         inbox=inbox,
         store=store,

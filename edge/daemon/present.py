@@ -10,7 +10,7 @@ from edge.config.models import Config
 from edge.daemon.camera_host import CameraHost
 from edge.daemon.rule_keeper import RuleKeeper
 from edge.daemon.wiring import build_rules
-from edge.findings import Stats
+from edge.findings import ConfigReport, Stats
 from edge.geometry import Box, union_of
 from edge.present import CameraNow, Judgement, Present, RuleCost, RuleNow
 from edge.questions import Answer, ModelInfo
@@ -25,6 +25,7 @@ def build_present(
     keeper: RuleKeeper,
     model: ModelInfo | None,
     costs: tuple[RuleCost, ...],
+    report: ConfigReport,
 ) -> Present:
     """Everything at this moment."""
     return Present(
@@ -43,6 +44,7 @@ def build_present(
             for host in hosts.values()
         ),
         rules=tuple(_rule(rule, config, keeper) for rule in build_rules(config)),
+        configuration=report,
         costs=costs,
     )
 

@@ -7,10 +7,12 @@ main thread, between two messages.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from edge.config.last_good import save_last_good
 from edge.config.load import LoadedConfig, load_config
+from edge.daemon.config_report import report_loaded, report_refused
 from edge.daemon.notify import Notifier
 from edge.daemon.overview import Overview
 from edge.daemon.parts import Parts, build_publisher
@@ -22,6 +24,7 @@ from edge.daemon.wiring import (
     store_settings,
 )
 from edge.errors import EdgeError
+from edge.findings import ConfigReport
 from edge.logs import hide_in_log, set_log_level
 
 log = logging.getLogger(__name__)
@@ -38,9 +41,16 @@ class Reloader:
         self._overview = overview
         self._notifier = notifier
         self._is_wanted = False
+        self._waiting: list[Callable[[ConfigReport], None]] = []
 
-    def request(self) -> None:
-        """Have the file read again soon; may be called in a signal's handler."""
+    def request(self, reply: Callable[[ConfigReport], None] | None = None) -> None:
+        """Have the file read again soon; may be called in a signal's handler.
+
+        `reply` is told afterwards what became of it.
+        """
+        if reply is not None:
+            log.info("reload asked for over HTTP")
+            self._waiting.append(reply)
         self._is_wanted = True
 
     def step(self) -> None:
@@ -54,9 +64,15 @@ class Reloader:
         except EdgeError as error:
             log.error("%s", error)
             log.error("%s cannot be used; everything goes on as before", self._path)
+            self._parts.report = report_refused(error)
+            self._overview.announce_info()
         else:
             log.info("%s was read again: %s", self._path, self._overview.status_line())
             self._save_last_good()
+        while self._waiting:
+            self._waiting.pop()(self._parts.report)
+        # Last: who asked over HTTP is answered by the server that may be replaced now.
+        self._parts.http.apply(self._parts.config)
         self._notifier.ready(self._overview.status_line())
 
     def _apply(self, loaded: LoadedConfig) -> None:
@@ -69,6 +85,7 @@ class Reloader:
         if store_settings(new) != store_settings(old):
             log.warning("changes to the store take effect at the next start")
         parts.config = parts.intake.config = new
+        parts.report = report_loaded(loaded)
         log_omissions(loaded)
         set_log_level(new.log.level.upper())
         if broker != mqtt_settings(old):
@@ -80,7 +97,6 @@ class Reloader:
         parts.analyst.recent = recent_answers(new)
         parts.cameras.apply(new)
         self._overview.announce()
-        parts.http.apply(new)
 
     def _change_broker(self) -> None:
         """Speak to another broker or with another name from now on; may block for seconds."""

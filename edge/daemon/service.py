@@ -37,6 +37,7 @@ from edge.daemon.parts import build_parts
 from edge.daemon.reload import Reloader
 from edge.daemon.upkeep import Upkeep
 from edge.errors import StoreError
+from edge.findings import ConfigReport
 from edge.store.database import Store
 
 log = logging.getLogger(__name__)
@@ -51,14 +52,22 @@ BROKER_END_S = 3.0  # for the last acknowledgements; closing the connection come
 class Daemon:
     """Everything that runs on the box. Made for one configuration; `run` until SIGTERM."""
 
-    def __init__(self, config: Config, path: Path, model_dir: Path | None, store: Store) -> None:
+    def __init__(
+        self,
+        config: Config,
+        report: ConfigReport,
+        path: Path,
+        model_dir: Path | None,
+        store: Store,
+    ) -> None:
+        """`report` says what became of the file at `path`, which `config` may not be."""
         self._inbox: Inbox = queue.Queue(INBOX_BOUND)
         self._notifier = Notifier()
-        self._parts = build_parts(config, model_dir, store, self._inbox)
+        self._parts = build_parts(config, report, model_dir, store, self._inbox)
         self._overview = Overview(self._parts)
         self._reloader = Reloader(path, self._parts, self._overview, self._notifier)
         commands = Commands(self._parts, on_reload=self._reloader.request)
-        self._dispatch = Dispatch(self._parts, self._overview, commands)
+        self._dispatch = Dispatch(self._parts, self._overview, commands, self._reloader)
         self._upkeep = Upkeep(self._parts, self._overview, commands, self._reloader, self._notifier)
         self._stop_signal = ""
 

@@ -46,6 +46,7 @@ class Upkeep:
         self._parts.cameras.check(now_mono_s)
         self._parts.analyst.host.check(now_mono_s)
         self._parts.analyst.step()
+        self._reloader.step()
         if now_mono_s - self._slow_mono_s < SLOW_TICK_S:
             return
         self._slow_mono_s = now_mono_s
@@ -65,7 +66,6 @@ class Upkeep:
         for camera in parts.rules.tick():  # have a keyframe show what it looks like now
             self._commands.analyze(camera, now_mono_s)
         parts.rules.save()
-        self._reloader.step()
 
     def _look_for_overload(self, now_mono_s: float) -> None:
         analyst = self._parts.analyst

@@ -70,6 +70,7 @@ ROUTES: tuple[Access, ...] = (
     Access("GET", "/api/v1/stats", "viewer"),
     Access("GET", "/api/v1/budget", "viewer"),
     Access("GET", "/api/v1/info", "viewer"),
+    Access("POST", "/api/v1/reload", "admin"),
     Access("GET", "/api/v1/events", "viewer"),
     Access("GET", "/api/v1/metrics", "viewer"),
     Access("POST", "/api/v1/chat", "admin", FORM),

@@ -21,6 +21,7 @@ from edge.web.routes_login import build_login_routes
 from edge.web.routes_look import build_look_routes
 from edge.web.routes_openai import build_openai_routes
 from edge.web.routes_page import build_page_routes
+from edge.web.routes_reload import build_reload_routes
 from edge.web.routes_rules import build_rule_routes
 from edge.web.routes_templates import build_template_routes
 from edge.web.routes_tune import build_tune_routes
@@ -56,6 +57,7 @@ def build_routes(web: Web) -> FastAPI:
         build_login_routes,
         build_health_routes,
         build_look_routes,
+        build_reload_routes,
         build_rule_routes,
         build_template_routes,
         build_chat_routes,

@@ -24,7 +24,7 @@ from edge.errors import TooBusy
 
 log = logging.getLogger(__name__)
 
-EventKind = Literal["finding", "rule", "camera", "motion", "snapshot", "stats"]
+EventKind = Literal["finding", "rule", "camera", "motion", "snapshot", "stats", "info"]
 
 MAX_CLIENTS = 32
 MAX_WAITING = 256

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from edge.errors import TooBusy
+from edge.findings import ConfigReport
 from edge.frames import Image
 from edge.present import Present
 from edge.web.inside import Door
@@ -18,6 +19,7 @@ T = TypeVar("T")
 FRESH_S = 0.5
 ANSWER_S = 3.0  # the main loop answers within milliseconds; a reload may hold it up for seconds
 PICTURE_S = 15.0  # a camera gives a picture within 10 s or none
+RELOAD_S = 30.0
 
 
 class Glance:
@@ -40,6 +42,12 @@ class Glance:
     async def picture(self, camera: str) -> Image | None:
         """A picture taken now; None if the camera gives none. Raises TooBusy."""
         return await _ask(lambda reply: self._door.take(camera, reply), PICTURE_S)
+
+    async def reload(self) -> ConfigReport:
+        """What became of the configuration's file, read again now. Raises TooBusy."""
+        report = await _ask(self._door.reload, RELOAD_S)
+        self._seen = None  # all may be another
+        return report
 
 
 async def _ask(order: Callable[[Callable[[T], None]], None], timeout_s: float) -> T:

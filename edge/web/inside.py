@@ -7,7 +7,7 @@ from typing import Protocol
 
 from edge.conversation import Listener, Turn
 from edge.errors import EdgeError
-from edge.findings import Finding
+from edge.findings import ConfigReport, Finding
 from edge.frames import Image
 from edge.present import Present
 from edge.search import FindingPage, FindingQuery
@@ -34,6 +34,9 @@ class Door(Protocol):
 
     def take(self, camera: str, reply: Callable[[Image | None], None]) -> None:
         """Take a picture with a camera, (H, W, 3) uint8 RGB; None if it gives none in time."""
+
+    def reload(self, reply: Callable[[ConfigReport], None]) -> None:
+        """Read the configuration's file again; tells what became of it, within seconds."""
 
     def tune(
         self, ticket: str, request: TuneRequest, reply: Callable[[TuneReport | EdgeError], None]

@@ -239,6 +239,7 @@ def info_reply(present: Present) -> Info:
         model=model_report(present),
         cameras=[camera.name for camera in present.cameras],
         rules=[rule.name for rule in present.rules],
+        configuration=present.configuration,
     )
 
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from edge.findings import RuleAttributes
+from edge.findings import ConfigReport, RuleAttributes
+from edge.web.replies import info_reply
 from tests.page.conftest import Visits
 from tests.support.page_box import HOSTILE, SlowDoor, record
 from tests.web.conftest import Running, Serve
@@ -85,6 +86,27 @@ def test_a_demonstration_model_is_told_in_both_views(serve: Serve, visit: Visits
         page.get_by_role("tab", name="Ask").click()
     expect(page.locator("#panel-ask .composer")).to_be_visible()
     expect(page.locator("#panel-ask .demonstration")).to_be_hidden()
+
+
+def test_a_broken_configuration_is_told_until_it_is_mended(serve: Serve, visit: Visits) -> None:
+    door = SlowDoor()
+    box = serve(door=door)
+    page = visit(box)
+    expect(page.locator(".strip")).to_contain_text("tiny")
+    banner = page.locator("#panel-live .configuration")
+    expect(banner).to_be_hidden()
+    good = door.present
+    problem = "mqtt.hots (line 2): the key <b>hots</b> is not known here."
+    report = ConfigReport(state="refused", read_at="2026-05-01T12:00:00.000Z", problems=[problem])
+    door.present = replace(good, configuration=report)
+    box.server.tell("info", info_reply(door.present))
+    expect(banner).to_contain_text("has errors and is not used")
+    expect(banner.locator("li")).to_have_text(problem)
+    page.reload()
+    expect(banner.locator("li")).to_have_text(problem)
+    door.present = good
+    box.server.tell("info", info_reply(good))
+    expect(banner).to_be_hidden()
 
 
 def test_a_broken_connection_is_told_and_made_up_for(box: Running, visit: Visits) -> None:

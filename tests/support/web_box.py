@@ -18,6 +18,7 @@ from edge.conversation import Listener, Piece, Turn, TurnResult
 from edge.errors import EdgeError, SessionGone, TooBusy, Withdrawn
 from edge.findings import (
     CameraStats,
+    ConfigReport,
     KeyframeCounts,
     OutboxStats,
     RuleAttributes,
@@ -116,6 +117,7 @@ class WorkingDoor:
         self.cancelled: deque[str] = deque()
         self.closed: list[str] = []
         self.asked_cameras: list[str] = []
+        self.num_reloads = 0
         self.picture: Image | None = None
         self.tuned: list[TuneRequest] = []
         self.tickets: list[str] = []
@@ -138,6 +140,10 @@ class WorkingDoor:
 
     def look(self, reply: Callable[[Present], None]) -> None:
         reply(self.present)
+
+    def reload(self, reply: Callable[[ConfigReport], None]) -> None:
+        self.num_reloads += 1
+        reply(self.present.configuration)
 
     def take(self, camera: str, reply: Callable[[Image | None], None]) -> None:
         self.asked_cameras.append(camera)
@@ -244,4 +250,5 @@ def build_present(cameras: Iterable[str] = ("porch",)) -> Present:
         model=ModelInfo("tiny", "int8", 1.5, demonstration=True),
         cameras=tuple(CameraNow(n, True, False, 0.5, {"step": step}) for n in names),
         rules=(rule,),
+        configuration=ConfigReport(state="in_force", read_at=rfc3339(datetime.now(UTC))),
     )

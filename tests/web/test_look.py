@@ -16,7 +16,14 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from edge.elsewhere import PoolFacts, ServerFacts
-from edge.findings import FrameReport, PoolStats, RuleAttributes, ServerStats, rfc3339
+from edge.findings import (
+    ConfigReport,
+    FrameReport,
+    PoolStats,
+    RuleAttributes,
+    ServerStats,
+    rfc3339,
+)
 from edge.frames import Image
 from edge.geometry import Box
 from edge.pictures import load_picture
@@ -197,6 +204,17 @@ def test_health_and_readiness(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> 
     assert "loading" in box.get("/ready").json()["reason"]
     box.door.look = lambda _: None  # the main loop hangs
     wait_until(lambda: box.get("/health").status_code == 503, "it is stuck")
+
+
+def test_a_reload_tells_what_became_of_it(serve: Serve) -> None:
+    box = serve()
+    assert box.get("/api/v1/info").json()["configuration"]["state"] == "in_force"
+    refused = ConfigReport(state="refused", read_at="2026-05-01T12:00:00.000Z", problems=["mqtt"])
+    box.door.present = replace(box.door.present, configuration=refused)
+    reply = box.post("/api/v1/reload")
+    assert (reply.status_code, reply.json()) == (200, refused.model_dump())
+    assert box.door.num_reloads == 1
+    assert box.get("/api/v1/info").json()["configuration"] == refused.model_dump(), "at once"
 
 
 def test_metrics(box: Running) -> None:

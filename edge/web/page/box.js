@@ -37,6 +37,7 @@ export class Box extends EventTarget {
     on("snapshot", ({ id }) => this.#hasPicture(id));
     on("rule", (attributes) => this.#ruleMoved(attributes));
     on("stats", (stats) => this.#figures(stats));
+    on("info", (info) => this.#introduced(info));
     on("camera", ({ camera, state }) => this.#change(camera, (one) => (one.stats.state = state)));
     on("motion", ({ camera, moving }) => this.#change(camera, (one) => (one.moving = moving)));
   }
@@ -137,6 +138,13 @@ export class Box extends EventTarget {
       if (camera) camera.stats = figures;
     }
     this.#emit("stats");
+  }
+
+  /** The box says anew what it is, as after a reload: cameras and rules may be others. */
+  #introduced(info) {
+    this.info = info;
+    this.#emit("info");
+    Promise.all([this.loadCameras(), this.loadRules()]).catch(() => {}); // as above
   }
 
   #change(name, change) {

@@ -4,7 +4,7 @@
 const PAUSES_S = [1, 2, 5, 10, 30];
 const SILENT_S = 25; // figures come every 5 s, so that silence means a dead line
 const HIDDEN_S = 60;
-const KINDS = ["finding", "rule", "camera", "motion", "stats", "snapshot"];
+const KINDS = ["finding", "rule", "camera", "motion", "stats", "snapshot", "info"];
 
 /**
  * Emits `open` (detail: whether it is not the first time), `down`, and each of the box's events with

@@ -7,6 +7,7 @@ import { buildCameras } from "./live-cameras.js";
 import { buildFindings } from "./live-findings.js";
 import { buildFigures } from "./live-figures.js";
 import { buildRules } from "./live-rules.js";
+import { buildConfiguration } from "./configuration.js";
 import { buildDemonstration } from "./demonstration.js";
 
 /** The view. `go.ask(picture)` takes a picture over to Ask. */
@@ -15,6 +16,7 @@ export function buildLive(me, go) {
   const line = make("p", { class: "line-down", role: "status", hidden: true, t: "live.down" });
   const trouble = make("div", {});
   const demonstration = buildDemonstration();
+  const configuration = buildConfiguration();
   const parts = [
     buildFigures(box),
     make(
@@ -24,9 +26,12 @@ export function buildLive(me, go) {
       buildFindings(box, me, go),
     ),
   ];
-  const element = make("div", { class: "live" }, make("h1", { class: "away", t: "tab.live" }), line, trouble, demonstration.element, ...parts);
+  const element = make("div", { class: "live" }, make("h1", { class: "away", t: "tab.live" }), line, trouble, configuration.element, demonstration.element, ...parts);
   box.addEventListener("line", (event) => (line.hidden = event.detail));
-  box.addEventListener("info", () => demonstration.tell(box.info?.model));
+  box.addEventListener("info", () => {
+    demonstration.tell(box.info?.model);
+    configuration.tell(box.info?.configuration);
+  });
 
   async function start() {
     trouble.replaceChildren();

@@ -36,6 +36,8 @@ export const en = {
   "picture.now": "Picture of camera {camera}",
 
   "demonstration": "The model of this box is for demonstration: it knows drawn yards alone, and what it says of real pictures means nothing.",
+  "configuration.refused": "The configuration's file has errors and is not used; what was in force before goes on.",
+  "configuration.partly": "The configuration's file has errors; these parts are left out.",
   "live.down": "The connection to the box is broken. Trying again …",
 
   "figures.title": "The box",

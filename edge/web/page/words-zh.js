@@ -36,6 +36,8 @@ export const zh = {
   "picture.now": "摄像头 {camera} 的画面",
 
   "demonstration": "本设备的模型仅供演示：它只认识绘制的庭院，对真实图片的回答没有意义。",
+  "configuration.refused": "配置文件有错误，未被采用；继续使用之前的配置。",
+  "configuration.partly": "配置文件有错误；以下部分未启用。",
   "live.down": "与设备的连接已中断，正在重试……",
 
   "figures.title": "设备",
