@@ -304,7 +304,8 @@ class Stats(_Document):
     analyzer_restarts: int
     analysis_ms_median: float | None
     keyframes_per_hour_budget: int | None = Field(
-        description="keyframes an hour this box can analyse at its measured speed"
+        description="keyframes an hour this box can analyse at the speed of its latest ones, "
+        "before the first at the speed that it measured by itself; null while neither is known"
     )
     rss_mb: dict[str, float] = Field(description="resident memory of each process")
     server: ServerStats | None = Field(default=None, description="where a server is asked")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from edge.findings import ConfigReport, RuleAttributes, Stats, VerdictWord
 from edge.geometry import Box, Polygon
+from edge.pace import Needs
 from edge.questions import Answer, ModelInfo, Question
 
 
@@ -79,7 +80,9 @@ class RuleCost:
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """Everything at one moment. `model` is None while none is loaded; `costs` the dearest first."""
+    """Everything at one moment. `model` is None while none is loaded; `costs` the dearest first;
+    `needs` is None while the box's pace is not known, or no rule asks anything.
+    """
 
     stats: Stats
     version: str
@@ -88,3 +91,4 @@ class Present:
     rules: tuple[RuleNow, ...]
     configuration: ConfigReport
     costs: tuple[RuleCost, ...] = ()
+    needs: Needs | None = None

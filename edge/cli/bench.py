@@ -5,6 +5,7 @@
     edge bench --json > bench.json
     edge bench --capture porch.mp4
     edge bench --pool
+    edge bench --calibrate /etc/edge/edge.yaml
 
 Prints the machine, how long starting takes, a table of rules and picture sizes, text, memory, and
 how near all that is to what the machine's memory and 8-bit arithmetic allow. Medians with
@@ -58,6 +59,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="measure instead what a pool of 1, 2 and 3 workers does, with a model that takes so "
         "long for a job (default: %(const)s) and computes nothing",
     )
+    parser.add_argument(
+        "--calibrate",
+        type=Path,
+        metavar="FILE",
+        help="measure instead, in half a minute, what a keyframe takes the model of this "
+        "configuration, and keep it for the daemon, `edge check` and `edge doctor`",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="also draw the report as PNG")
     parser.add_argument("--quick", action="store_true", help="fewer sizes, rules and rounds")
@@ -85,6 +93,8 @@ def run(args: argparse.Namespace) -> int:
         return _run_capture(args)
     if args.pool is not None:
         return _run_pool(args)
+    if args.calibrate is not None:
+        return _run_calibrate(args)
     model_dir = find_model(args.model)
     if args.against == "genai" and importlib.util.find_spec("openvino_genai") is None:
         raise ModelMissing(
@@ -151,6 +161,20 @@ def _run_pool(args: argparse.Namespace) -> int:
         print(json.dumps(as_document(bench), ensure_ascii=False))
     else:
         print(as_text(as_tables(bench)))
+    return 0
+
+
+def _run_calibrate(args: argparse.Namespace) -> int:
+    from edge.bench.calibrate import as_document, as_table, calibrate
+    from edge.bench.tables import as_text
+    from edge.config.load import load_config
+
+    pace, path = calibrate(load_config(args.calibrate).config)
+    if args.json:
+        print(json.dumps(as_document(pace, path)))
+    else:
+        print(as_text((as_table(pace),)))
+        print(f"kept in {path}", file=sys.stderr)
     return 0
 
 

@@ -1,6 +1,6 @@
 """Config: the whole file as checked, frozen values.
 
-The blocks live beside this file: `services.py` (broker, model, disk, log), `http.py`,
+The blocks live beside this file: `services.py` (broker, model, disk, log), `budget.py`, `http.py`,
 `picture.py` (capture, motion, snapshots), `camera.py`, `rule.py`. How a file is
 read is `load.py`'s business; names that refer to each other are checked in `references.py`.
 """
@@ -12,6 +12,7 @@ from typing import Annotated, Any, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from edge.config.block import Block, Name, TopicLevel, overlaid
+from edge.config.budget import BudgetConfig
 from edge.config.camera import CameraConfig
 from edge.config.faults import Fault, refuse
 from edge.config.http import HttpConfig
@@ -39,6 +40,8 @@ class Config(Block):
     """The broker."""
     vlm: VlmConfig = VlmConfig()
     """The model."""
+    budget: BudgetConfig = BudgetConfig()
+    """What the box can take."""
     store: StoreConfig = StoreConfig()
     """The disk."""
     http: HttpConfig = HttpConfig()

@@ -21,6 +21,7 @@ from edge.daemon.messages import (
     EngineChanged,
     EngineFailed,
     EngineReady,
+    PaceKnown,
     PoolNews,
     ServerNews,
     SetLogLevel,
@@ -29,6 +30,7 @@ from edge.daemon.messages import (
 from edge.daemon.plans import AnalyzerPlan
 from edge.daemon.slot import Slot
 from edge.elsewhere import PoolFacts, ServerFacts
+from edge.pace import HOUR_MS, Pace
 from edge.questions import AnalysisRequest, ModelInfo
 
 log = logging.getLogger(__name__)
@@ -37,7 +39,9 @@ LOAD_DEADLINE_S = 300.0  # a first start compiles the model: 63 s seen on an N10
 DEADLINE_MARGIN_S = 10.0  # on top of an analysis's own deadline, before the process is killed
 SPEED_WINDOW = 50  # analyses that the measured speed is the median of
 
-EngineNews = EngineReady | EngineAway | EngineChanged | EngineFailed | ServerNews | PoolNews
+EngineNews = (
+    EngineReady | EngineAway | EngineChanged | EngineFailed | ServerNews | PoolNews | PaceKnown
+)
 AnalyzerWord = Literal["loading", "ready", "busy", "away", "failed"]
 
 
@@ -52,6 +56,7 @@ class AnalyzerHost:
         self.info: ModelInfo | None = None
         self.server: ServerFacts | None = None  # of a model on a server
         self.pool: PoolFacts | None = None  # of models on other boxes
+        self.pace: Pace | None = None  # of the model on this box, once it is known
         self.last_error = ""
         self._extra_s = 0.0
         self._deadline_mono_s = 0.0  # of what is done before requests can be answered
@@ -126,6 +131,8 @@ class AnalyzerHost:
                     self._deadline_mono_s = now_mono_s + LOAD_DEADLINE_S
             case PoolNews(facts):
                 self.pool = facts
+            case PaceKnown(pace):
+                self.pace = pace
             case EngineFailed(error):
                 self._failed(error)
 
@@ -164,6 +171,7 @@ class AnalyzerHost:
         old, self.plan = self.plan, plan
         if plan != old:
             log.info("analyzer: settings changed; its process is replaced")
+            self.pace = None
             self.slot.replace()
         elif plan.log_level != old.log_level and self.slot.child is not None:
             self.slot.child.send(SetLogLevel(plan.log_level))
@@ -178,10 +186,12 @@ class AnalyzerHost:
         """Median time of a keyframe's analysis; None before the first."""
         return statistics.median(self._spent_ms) if self._spent_ms else None
 
-    def keyframes_per_hour(self) -> int | None:
-        """How many keyframes an hour this box can analyse at the measured speed."""
-        median = self.median_ms()
-        return int(3_600_000 / median) if median else None
+    def keyframes_per_hour(self, expected_ms: float | None = None) -> int | None:
+        """How many keyframes an hour this box can analyse at the speed of its latest ones, before
+        the first at what one is expected to take.
+        """
+        each_ms = self.median_ms() or expected_ms
+        return int(HOUR_MS / each_ms) if each_ms else None
 
 
 def describe_model(info: ModelInfo) -> str:

@@ -21,6 +21,7 @@ from edge.daemon.child import (
     offer_memory_first,
     serve_commands,
 )
+from edge.daemon.idle_measure import IdleMeasure
 from edge.daemon.messages import (
     Analysed,
     AnalysisRefused,
@@ -30,6 +31,7 @@ from edge.daemon.messages import (
     EngineChanged,
     EngineFailed,
     EngineReady,
+    PaceKnown,
     ServerNews,
     SetLogLevel,
     Stop,
@@ -50,9 +52,17 @@ MAX_CANCELLED = 64  # turns called off lately
 
 
 def run_analyzer(
-    pipe: ParentConnection, settings: EngineSettings | RemoteSettings, nice: int, log_level: str
+    pipe: ParentConnection,
+    settings: EngineSettings | RemoteSettings,
+    nice: int,
+    log_level: str,
+    *,
+    measure: bool = False,
 ) -> None:
-    """Process body: ends on Stop, when the parent is gone, or when the model cannot be loaded."""
+    """Process body: ends on Stop, when the parent is gone, or when the model cannot be loaded.
+
+    With `measure` it finds out in idle time what a keyframe takes the model on this box.
+    """
     leave_signals_to_the_daemon()
     name_process("analyzer")
     start_logging(log_level)
@@ -61,7 +71,7 @@ def run_analyzer(
     orders = _Orders()
     serve_commands(pipe, orders.take)
     try:
-        _serve(pipe, settings, orders)
+        _serve(pipe, settings, orders, measure=measure)
     except (BrokenPipeError, ConnectionResetError):
         pass  # the daemon is gone
     except Exception:
@@ -100,7 +110,11 @@ class _Orders:
 
 
 def _serve(
-    pipe: ParentConnection, settings: EngineSettings | RemoteSettings, orders: _Orders
+    pipe: ParentConnection,
+    settings: EngineSettings | RemoteSettings,
+    orders: _Orders,
+    *,
+    measure: bool,
 ) -> None:
     started = time.monotonic()
     try:
@@ -111,17 +125,21 @@ def _serve(
     with engine:
         news = _News(pipe, engine)
         pipe.send(EngineReady(engine.info, time.monotonic() - started))
+        idle = _Idle(pipe, engine, settings, measure=measure)
         if orders.are_none():  # nobody waits: let the first description not wait either
             _prepare_descriptions(engine)
         is_talking = False  # whether conversations are open
-        due_s: float | None = None  # until the engine is to be tended again
         while True:
-            order = orders.next(IDLE_CHECK_S if is_talking and due_s is None else due_s)
+            order = orders.next(idle.wait_s(is_talking=is_talking))
             match order:
+                case None:
+                    idle.use(is_talking=is_talking)
                 case AnalysisRequest():
                     news.send(_analyse(engine, order))
+                    idle.worked()
                 case Turn():
                     news.send(_talk(engine, order, pipe, orders))
+                    idle.worked()
                     is_talking = True
                 case CloseSession(session):
                     engine.close_session(session)
@@ -129,10 +147,54 @@ def _serve(
                     set_log_level(level)
                 case Stop():
                     return
-            due_s = engine.tend()
+            idle.tend()
             news.tell()
             if is_talking:
                 is_talking = engine.settle()
+
+
+class _Idle:
+    """What is done while there is no order: the engine is tended, and the box measured."""
+
+    def __init__(
+        self,
+        pipe: ParentConnection,
+        engine: AnsweringEngine,
+        settings: EngineSettings | RemoteSettings,
+        *,
+        measure: bool,
+    ) -> None:
+        self._pipe, self._engine = pipe, engine
+        self._tend_s: float | None = None  # until the engine is to be tended again
+        self._measure: IdleMeasure | None = None
+        if measure and isinstance(settings, EngineSettings):
+            self._measure = IdleMeasure(engine, settings)
+            if self._measure.pace is not None:
+                pipe.send(PaceKnown(self._measure.pace))
+
+    def wait_s(self, *, is_talking: bool) -> float | None:
+        """How long to wait for an order at most; None: until one comes."""
+        if is_talking:  # a conversation's cache is put aside by every keyframe: not for this
+            return IDLE_CHECK_S if self._tend_s is None else self._tend_s
+        waits = (self._tend_s, None if self._measure is None else self._measure.due_s)
+        return min((one for one in waits if one is not None), default=None)
+
+    def worked(self) -> None:
+        """An order was carried out."""
+        if self._measure is not None:
+            self._measure.worked()
+
+    def tend(self) -> None:
+        """Let the engine do what is due."""
+        self._tend_s = self._engine.tend()
+
+    def use(self, *, is_talking: bool) -> None:
+        """No order has come for `wait_s`."""
+        measure = self._measure
+        if measure is None or is_talking or measure.due_s is None:
+            return
+        if measure.step() and measure.pace is not None:
+            self._pipe.send(PaceKnown(measure.pace))
 
 
 class _News:

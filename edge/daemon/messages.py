@@ -10,6 +10,7 @@ from edge.conversation import TurnResult
 from edge.elsewhere import PoolFacts, ServerFacts
 from edge.errors import EdgeError
 from edge.frames import Keyframe
+from edge.pace import Pace
 from edge.questions import AnalysisResult, ModelInfo
 
 CameraWord = Literal["starting", "online", "offline", "stalled", "frozen", "ended", "disabled"]
@@ -121,6 +122,13 @@ class PoolNews:
     """How it goes with the pool."""
 
     facts: PoolFacts
+
+
+@dataclass(frozen=True, slots=True)
+class PaceKnown:
+    """How long keyframes take the model on this box: from the file, or measured now."""
+
+    pace: Pace
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from edge.daemon.given_up import hold
 from edge.daemon.introduction import announce_discovery, build_info
+from edge.daemon.needs import estimate_needs
 from edge.daemon.parts import Parts
 from edge.daemon.present import build_present
 from edge.daemon.reporter import model_report
@@ -20,6 +21,7 @@ from edge.daemon.stats import build_stats, outbox_stats, processor_c, resident_m
 from edge.daemon.wiring import mqtt_settings
 from edge.errors import StoreError
 from edge.findings import Stats
+from edge.pace import Needs
 from edge.present import Present
 
 log = logging.getLogger(__name__)
@@ -45,6 +47,7 @@ class Overview:
             cameras=parts.cameras.hosts.values(),
             analyzer=parts.analyst.host,
             outbox=outbox_stats(parts.store.outbox_stats(), parts.publisher.stats()),
+            needs=self._needs(),
             rss_mb=resident_mb({"main": os.getpid(), **pids}),
             temperature_c=processor_c(),
         )
@@ -68,8 +71,23 @@ class Overview:
             log.error("what the box is doing cannot be told: %s", error)
             return
         costs = parts.analyst.costs.last_hour(parts.config.rules, time.monotonic())
-        hosts, model = parts.cameras.hosts, parts.analyst.host.info
-        reply(build_present(parts.config, stats, hosts, parts.rules, model, costs, parts.report))
+        reply(
+            build_present(
+                parts.config,
+                stats,
+                parts.cameras.hosts,
+                parts.rules,
+                parts.analyst.host.info,
+                costs=costs,
+                report=parts.report,
+                needs=self._needs(),
+            )
+        )
+
+    def _needs(self) -> Needs | None:
+        """What the configuration needs of the box; None while its pace is not known."""
+        pace = self._parts.analyst.host.pace
+        return None if pace is None else estimate_needs(self._parts.config, pace)
 
     def announce(self) -> None:
         """Publish what this box is, its entities in Home Assistant, and every rule's state."""

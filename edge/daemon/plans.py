@@ -47,11 +47,14 @@ class PoolSettings:
 
 @dataclass(frozen=True, slots=True)
 class AnalyzerPlan:
-    """Everything the analyzer process needs to know; equal plans need no restart."""
+    """Everything the analyzer process needs to know; equal plans need no restart. With `measure` it
+    finds out in idle time what a keyframe takes, if that is not known yet.
+    """
 
     engine: EngineSettings | RemoteSettings | PoolSettings
     nice: int = 10
     log_level: str = field(default="INFO", compare=False)  # changed by SetLogLevel
+    measure: bool = field(default=False, compare=False)  # another value holds from the next start
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ def analyzer_body(pipe: ParentConnection, plan: AnalyzerPlan) -> None:
         return
     from edge.daemon.analyzer_process import run_analyzer  # noqa: PLC0415
 
-    run_analyzer(pipe, plan.engine, plan.nice, plan.log_level)
+    run_analyzer(pipe, plan.engine, plan.nice, plan.log_level, measure=plan.measure)
 
 
 def tuner_body(pipe: ParentConnection, job: TuneJob) -> None:

@@ -12,6 +12,7 @@ from edge.daemon.rule_keeper import RuleKeeper
 from edge.daemon.wiring import build_rules
 from edge.findings import ConfigReport, Stats
 from edge.geometry import Box, union_of
+from edge.pace import Needs
 from edge.present import CameraNow, Judgement, Present, RuleCost, RuleNow
 from edge.questions import Answer, ModelInfo
 from edge.rules.rule import Rule
@@ -24,8 +25,10 @@ def build_present(
     hosts: Mapping[str, CameraHost],
     keeper: RuleKeeper,
     model: ModelInfo | None,
+    *,
     costs: tuple[RuleCost, ...],
     report: ConfigReport,
+    needs: Needs | None,
 ) -> Present:
     """Everything at this moment."""
     return Present(
@@ -46,6 +49,7 @@ def build_present(
         rules=tuple(_rule(rule, config, keeper) for rule in build_rules(config)),
         configuration=report,
         costs=costs,
+        needs=needs,
     )
 
 

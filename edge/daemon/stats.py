@@ -23,6 +23,7 @@ from edge.findings import (
     rfc3339,
 )
 from edge.mqtt.publisher import PublisherStats
+from edge.pace import Needs
 from edge.store.outbox import OutboxTotals
 
 # What Linux calls the sensors of Intel's, AMD's and small ARM processors; the firmware's own last.
@@ -38,10 +39,13 @@ def build_stats(
     cameras: Iterable[CameraHost],
     analyzer: AnalyzerHost,
     outbox: OutboxStats,
+    needs: Needs | None,
     rss_mb: Mapping[str, float],
     temperature_c: float | None,
 ) -> Stats:
-    """The document of `{prefix}/{node}/stats` for this moment."""
+    """The document of `{prefix}/{node}/stats` for this moment; `needs` where the box's pace is
+    known.
+    """
     return Stats(
         node=node,
         time=rfc3339(datetime.now(UTC)),
@@ -52,7 +56,9 @@ def build_stats(
         analyzer=analyzer.state,
         analyzer_restarts=analyzer.slot.restarts,
         analysis_ms_median=analyzer.median_ms(),
-        keyframes_per_hour_budget=analyzer.keyframes_per_hour(),
+        keyframes_per_hour_budget=analyzer.keyframes_per_hour(
+            None if needs is None else needs.keyframe_ms
+        ),
         rss_mb=dict(rss_mb),
         pool=None if analyzer.pool is None else PoolStats(**asdict(analyzer.pool)),
         server=None if analyzer.server is None else ServerStats(**asdict(analyzer.server)),

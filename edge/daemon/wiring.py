@@ -98,7 +98,12 @@ def analyzer_plan(config: Config, model_dir: Path | None) -> AnalyzerPlan:
         engine = PoolSettings(mqtt_settings(config), standby)
     else:
         engine = answering_settings(config, model_dir)
-    return AnalyzerPlan(engine=engine, nice=config.vlm.nice, log_level=config.log.level.upper())
+    return AnalyzerPlan(
+        engine=engine,
+        nice=config.vlm.nice,
+        log_level=config.log.level.upper(),
+        measure=config.budget.measure,
+    )
 
 
 def find_answering(config: Config) -> EngineSettings | RemoteSettings:

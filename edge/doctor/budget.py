@@ -1,7 +1,8 @@
 """The budget: whether the model keeps up with what the configuration asks of it.
 
-What it takes is read from the latest findings in the store, which carry the time of their analysis;
-what is asked for certainly are the keyframes that come by the clock.
+What a keyframe takes is what the box measured by itself; where it has not yet, or the model is
+elsewhere, it is read from the latest findings in the store, which carry the time of their analysis.
+What is asked for certainly are the keyframes that come by the clock.
 """
 
 from __future__ import annotations
@@ -11,19 +12,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from edge.config.models import Config
+from edge.daemon.needs import BUSY_FRAC, clocked_per_hour, estimate_needs
 from edge.daemon.overload import REMEDY
-from edge.daemon.wiring import sampler_settings
+from edge.daemon.pace_known import describe_unmeasured, find_pace
 from edge.doctor.case import Case, Check
 from edge.doctor.diagnosis import Diagnosis, fault, ok, warning
 from edge.findings import Finding
+from edge.pace import HOUR_MS, Needs, Pace
 from edge.store.archive import read_latest
 from edge.store.database import DATABASE_NAME
+from edge.vlm.pace_file import Unmeasured
 
 CHECK = "budget"
 LIMIT_S = 20.0
 LOOKED_AT = 200  # findings
 LEAST_MEASURED = 5  # analyses; the first of a start are slower
-BUSY_FRAC = 0.7  # what comes by the clock leaves this little for what moves
+MOST_SHOWN = 5  # rules
 MISSED_FRAC = 0.5
 
 
@@ -46,25 +50,55 @@ def budget_checks(case: Case) -> Iterator[Check]:
 
 def check_budget(case: Case) -> Iterator[Diagnosis]:
     """Compare what is asked with what was measured."""
-    yield judge_budget(clocked_per_hour(case.config), summarise(_latest_findings(case.config)))
+    lately = summarise(_latest_findings(case.config))
+    pace = find_pace(case.config)
+    needs = estimate_needs(case.config, pace) if isinstance(pace, Pace) else None
+    if needs is None:
+        unknown = ""
+        if isinstance(pace, Unmeasured):
+            unknown = describe_unmeasured(pace, case.config, case.path)
+        yield judge_budget(clocked_per_hour(case.config), lately, unknown)
+    else:
+        yield judge_needs(needs, lately)
 
 
-def judge_budget(clocked: float, lately: Lately) -> Diagnosis:
-    """`clocked` keyframes an hour come whatever happens. Pure."""
+def judge_needs(needs: Needs, lately: Lately) -> Diagnosis:
+    """By the pace that the box measured. Pure."""
+    rules = ", ".join(f"{one.rule} {one.each_ms / 1000:.2f} s" for one in needs.rules[:MOST_SHOWN])
+    more = len(needs.rules) - MOST_SHOWN
+    shown = (
+        f"the box can take {needs.keyframes_per_hour} keyframes an hour "
+        f"({needs.keyframe_ms / 1000:.1f} s each, whole pictures and all rules of a camera; "
+        f"{rules}{f' and {more} more' if more > 0 else ''}), {needs.clocked:.0f} come by the clock "
+        f"alone and take {needs.clock_frac:.0%} of its time"
+    )
+    return _judge(shown, needs.clock_frac, lately)
+
+
+def judge_budget(clocked: float, lately: Lately, unknown: str = "") -> Diagnosis:
+    """By the latest keyframes, where no pace was measured: `unknown` says why, and what to do.
+    `clocked` keyframes an hour come whatever happens. Pure.
+    """
     if len(lately.spent_ms) < LEAST_MEASURED:
+        because = f": {unknown}" if unknown else ""
         return ok(
             CHECK,
             f"{clocked:.0f} keyframes an hour come by the clock; what this box can take is not "
-            "measured yet (it is once the daemon has run for a while)",
+            f"measured yet{because}",
         )
     median_ms = statistics.median(lately.spent_ms)
-    capacity = 3_600_000 / median_ms
+    capacity = HOUR_MS / median_ms
     shown = (
         f"the box can take {capacity:.0f} keyframes an hour ({median_ms / 1000:.1f} s each), "
         f"{clocked:.0f} come by the clock alone"
     )
+    return _judge(shown, clocked / capacity, lately)
+
+
+def _judge(shown: str, clock_frac: float, lately: Lately) -> Diagnosis:
+    """`clock_frac` of the box's time goes to what comes by the clock."""
     remedy = f"{REMEDY}. Longer `every` and `periodic` times help the most."
-    if clocked > capacity:
+    if clock_frac > 1:
         return fault(CHECK, shown, "Keyframes are left out all the time; most go unseen.", remedy)
     seen = lately.looked + lately.missed
     if lately.missed > MISSED_FRAC * seen:
@@ -74,21 +108,11 @@ def judge_budget(clocked: float, lately: Lately) -> Diagnosis:
             "Much of what moves is not looked at.",
             remedy,
         )
-    if clocked > BUSY_FRAC * capacity:
+    if clock_frac > BUSY_FRAC:
         return warning(
             CHECK, shown, "Little is left for what moves; answers come late when it does.", remedy
         )
     return ok(CHECK, shown)
-
-
-def clocked_per_hour(config: Config) -> float:
-    """Keyframes an hour that the enabled cameras take by `periodic` and `every`. Pure."""
-    periods = [
-        sampler_settings(config, name).periodic_s
-        for name, camera in config.cameras.items()
-        if camera.enabled
-    ]
-    return sum(3600.0 / period_s for period_s in periods if period_s is not None)
 
 
 def summarise(findings: Sequence[Finding]) -> Lately:

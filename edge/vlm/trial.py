@@ -6,14 +6,17 @@ OpenVINO and this processor. Knows nothing of the test itself; the engine asks a
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
-import platform
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 
+from edge.vlm.fingerprint import (
+    digest_of,
+    list_files,
+    list_model_files,
+    read_processor,
+    read_versions,
+)
 from edge.vlm.settings import EngineSettings
 
 logger = logging.getLogger(__name__)
@@ -53,31 +56,10 @@ def _note(settings: EngineSettings) -> Path | None:
     if settings.cache_dir is None:
         return None
     state = {
-        "files": _files(settings.model_dir, ("*.xml", "*.bin", "*.json", "*.jinja")),
-        "compiled": _files(settings.cache_dir, ("*.blob",)),  # written anew: not tested
+        "files": list_model_files(settings.model_dir),
+        "compiled": list_files(settings.cache_dir, ("*.blob",)),  # written anew: not tested
         "settings": {key: asdict(settings)[key] for key in _COMPUTING},
-        "versions": [version("openvino"), version("edge-keyframe-analyzer")],
-        "processor": _processor(),
+        "versions": read_versions(),
+        "processor": read_processor(),
     }
-    digest = hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
-    return settings.cache_dir / f"{digest[:32]}.tested"
-
-
-def _files(folder: Path, patterns: tuple[str, ...]) -> list[tuple[str, int, int]]:
-    """Name, bytes and time of change (ns) of each file, in order."""
-    found = [path for pattern in patterns for path in folder.glob(pattern)]
-    stats = [(path, path.stat()) for path in sorted(set(found))]
-    return [(path.name, stat.st_size, stat.st_mtime_ns) for path, stat in stats]
-
-
-def _processor() -> list[str]:
-    """What decides which kernels run: the machine and the first core's instruction sets."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        text = ""
-    kept = [line for line in text.split("\n\n")[0].splitlines() if line.startswith(_CPU_LINES)]
-    return [platform.machine(), *kept]
-
-
-_CPU_LINES = ("model name", "flags", "Features", "CPU part")
+    return settings.cache_dir / f"{digest_of(state)}.tested"

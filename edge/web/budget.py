@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edge.pace import HOUR_MS, Needs
 from edge.present import Present
 from edge.web.reply import Reply
 
@@ -20,11 +21,38 @@ class RuleCostReply(Reply):
     """Of all that was spent on rules, 0..1."""
 
 
+class RuleNeedReply(Reply):
+    """What a rule needs at the box's measured pace."""
+
+    rule: str
+    each_ms: float
+    """Its even share of a keyframe about which all rules of the camera are asked."""
+    clock_share: float
+    """Of the box's time, for the keyframes that come by the clock; 0..1."""
+
+
+class NeedsReply(Reply):
+    """What the configuration needs, at the pace that the box measured with drawn pictures.
+
+    Counted with pictures as large as they may be, and without descriptions.
+    """
+
+    keyframes_per_hour: int
+    """How many the box can take about which all rules of the camera are asked."""
+    keyframe_ms: float
+    clocked_per_hour: float
+    """Keyframes that come by the clock: `periodic`, and `every` of rules."""
+    clock_share: float
+    """Of the box's time, for these; above 1 it cannot keep up with them."""
+    rules: list[RuleNeedReply]
+    """The dearest first."""
+
+
 class BudgetReply(Reply):
     """What the box can take, and what it spent on rules in the last hour."""
 
     keyframes_per_hour: int | None
-    """How many it can analyse at its measured speed; null before the first."""
+    """How many it can analyse at the speed of its latest ones, before the first as measured."""
     waiting: int
     window_s: float
     """The hour, or less shortly after the start."""
@@ -32,6 +60,8 @@ class BudgetReply(Reply):
     """Share of this time in which the analyzer was busy with rules, 0..1."""
     rules: list[RuleCostReply]
     """The dearest first."""
+    needs: NeedsReply | None
+    """What the configuration needs; null while the box has not measured its pace."""
 
 
 def budget_reply(present: Present) -> BudgetReply:
@@ -52,5 +82,23 @@ def budget_reply(present: Present) -> BudgetReply:
                 share=round(cost.spent_ms / spent_ms, 4) if spent_ms else 0.0,
             )
             for cost in present.costs
+        ],
+        needs=None if present.needs is None else _needs_reply(present.needs),
+    )
+
+
+def _needs_reply(needs: Needs) -> NeedsReply:
+    return NeedsReply(
+        keyframes_per_hour=needs.keyframes_per_hour,
+        keyframe_ms=round(needs.keyframe_ms, 1),
+        clocked_per_hour=round(needs.clocked, 1),
+        clock_share=round(needs.clock_frac, 4),
+        rules=[
+            RuleNeedReply(
+                rule=one.rule,
+                each_ms=round(one.each_ms, 1),
+                clock_share=round(one.clock_ms / HOUR_MS, 4),
+            )
+            for one in needs.rules
         ],
     )

@@ -11,6 +11,8 @@ from PIL import Image
 from edge.bench.cases import Case
 from edge.bench.child import SideOptions, SideProcess
 from edge.cli import main
+from edge.config.load import load_config
+from edge.daemon.pace_known import find_pace
 from edge.errors import AnalysisFailed, ModelMissing
 from edge.hub.places import DEMO_DIR
 
@@ -63,6 +65,31 @@ def test_json_is_one_document(capsys):
     assert follow_ups.keys() == {"follow_up", "follow_up_text"}
     assert all(f["total_s"]["median"] > 0 for f in follow_ups.values())
     assert "against" not in document
+
+
+def test_calibration_is_kept_where_the_daemon_looks(tmp_path, capsys):
+    file = tmp_path / "edge.yaml"
+    file.write_text(
+        "mqtt: {host: localhost}\nvlm: {model: demo}\nstore: {folder: ./store}\n"
+        "cameras: {porch: {input: demo:yard}}\nrules: {person: {ask: Is there a person?}}\n"
+    )
+    assert main(["bench", "--calibrate", str(file), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["file"] == str(tmp_path / "store" / "compiled" / "pace.json")
+    pace = find_pace(load_config(file).config)
+    assert [round(one.ms, 1) for one in pace.points] == [one["ms"] for one in document["points"]]
+    assert main(["check", str(file)]) == 0
+    assert "budget: about " in capsys.readouterr().err
+
+
+def test_a_model_elsewhere_cannot_be_calibrated(tmp_path, capsys):
+    file = tmp_path / "edge.yaml"
+    file.write_text(
+        "mqtt: {host: localhost}\ncameras: {porch: {input: demo:yard}}\n"
+        "vlm: {engine: openai, openai: {url: 'http://127.0.0.1:9/v1', model: m}}\n"
+    )
+    assert main(["bench", "--calibrate", str(file)]) == 1
+    assert "with `engine: openai` the model is elsewhere" in capsys.readouterr().err
 
 
 def test_both_sides_in_turn(capsys):

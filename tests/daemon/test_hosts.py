@@ -17,6 +17,7 @@ from edge.daemon.messages import (
     EngineFailed,
     EngineReady,
     Heartbeat,
+    PaceKnown,
     ServerNews,
     SetLogLevel,
     Stop,
@@ -24,6 +25,7 @@ from edge.daemon.messages import (
 from edge.daemon.plans import AnalyzerPlan, CameraPlan
 from edge.daemon.stats import capture_stats
 from edge.elsewhere import ServerFacts
+from edge.pace import Pace, PacePoint
 from edge.questions import AnalysisRequest, ModelInfo
 from edge.sampler.settings import SamplerSettings
 from edge.vlm.settings import EngineSettings
@@ -244,10 +246,20 @@ def test_nothing_can_be_submitted_before_the_model_is_loaded() -> None:
 def test_the_budget_is_the_measured_speed() -> None:
     host, _ = make_analyzer()
     assert host.keyframes_per_hour() is None
+    assert host.keyframes_per_hour(2000.0) == 1800, "as measured, before the first"
     for milliseconds in (900, 1000, 1100):
         host.spent(milliseconds)
     assert host.median_ms() == 1000
-    assert host.keyframes_per_hour() == 3600
+    assert host.keyframes_per_hour(2000.0) == 3600
+
+
+def test_the_pace_is_that_of_the_present_model() -> None:
+    host, _ = make_analyzer()
+    pace = Pace((PacePoint(65_536, 1, 500.0),))
+    host.heard(PaceKnown(pace), 0)
+    assert host.pace == pace
+    host.replace_plan(AnalyzerPlan(EngineSettings(Path("/elsewhere"))))
+    assert host.pace is None
 
 
 def facts(received: int) -> SourceFacts:

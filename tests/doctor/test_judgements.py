@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from edge.doctor.account import account_of, this_account
-from edge.doctor.budget import Lately, judge_budget
+from edge.doctor.budget import Lately, judge_budget, judge_needs
 from edge.doctor.camera_clock import judge_camera_clock
 from edge.doctor.diagnosis import Diagnosis
 from edge.doctor.machine import OLDEST_S, judge_clock, judge_memory, judge_processor
 from edge.doctor.service import judge_service
+from edge.pace import HOUR_MS, Needs, RuleNeed
 from edge.service.state import parse_state
 
 GB = 10**9
@@ -21,6 +22,11 @@ NOW_S = OLDEST_S + 1e7
 
 def flags(text: str) -> frozenset[str]:
     return frozenset(text.split())
+
+
+def needs(clock_frac: float) -> Needs:
+    rules = tuple(RuleNeed(f"r{n}", 400.0, 0.0) for n in range(7))
+    return Needs(2000.0, 12.0, clock_frac * HOUR_MS, rules)
 
 
 @pytest.mark.parametrize(
@@ -46,6 +52,13 @@ def flags(text: str) -> frozenset[str]:
         (judge_budget(3000, Lately((1000.0,) * 9, 9, 1)), "warning", "3000 come"),
         (judge_budget(12, Lately((1000.0,) * 9, 9, 30)), "warning", "last 39 keyframes 30"),
         (judge_budget(4000, Lately((1000.0,) * 9, 9, 0)), "fault", "4000 come"),
+        (judge_budget(12, Lately((), 0, 0), "do this"), "ok", "not measured yet: do this"),
+        (judge_needs(needs(0.2), Lately((), 0, 0)), "ok", "can take 1800 keyframes an hour"),
+        (judge_needs(needs(0.2), Lately((), 0, 0)), "ok", "take 20% of its time"),
+        (judge_needs(needs(0.2), Lately((), 0, 0)), "ok", "r4 0.40 s and 2 more), 12 come"),
+        (judge_needs(needs(0.8), Lately((), 0, 0)), "warning", "80% of its time"),
+        (judge_needs(needs(0.2), Lately((), 9, 30)), "warning", "last 39 keyframes 30"),
+        (judge_needs(needs(1.5), Lately((), 0, 0)), "fault", "150% of its time"),
     ],
 )
 def test_figures(diagnosis: Diagnosis, level: str, found: str) -> None:

@@ -18,10 +18,15 @@ import numpy as np
 import pytest
 
 from edge.cli import main
+from edge.config.load import load_config
+from edge.daemon.wiring import engine_settings
+from edge.doctor.checkup import check_up
 from edge.hub.folder import FileRecord, Manifest, write_manifest
 from edge.hub.places import DEMO_DIR
+from edge.pace import Pace, PacePoint
 from edge.store.database import open_store
 from edge.store.settings import StoreSettings
+from edge.vlm.pace_file import save_pace
 from tests.doctor.conftest import ACL, CAMERA_PASSWORD, PASSWORD, Box
 from tests.support.broker import Certificates, Mosquitto, make_certificates
 from tests.support.finding_samples import build_finding
@@ -312,6 +317,22 @@ def test_more_keyframes_than_the_model_can_take(box: Box) -> None:
     assert box.troubles() == []  # every 5 minutes
     box.config["rules"]["person"]["when"]["every"] = "10s"
     find_the_one(box, "budget", "fault", "180 keyframes an hour (20.0 s each), 360 come", "`every`")
+
+
+def test_more_than_the_box_measured_that_it_can_take(box: Box) -> None:
+    settings = engine_settings(load_config(box.write()).config, DEMO_DIR)
+    path = save_pace(settings, Pace((PacePoint(65_536, 1, 12_000.0),)))
+    assert box.troubles() == []  # every 5 minutes
+    box.config["rules"]["person"]["when"]["every"] = "10s"
+    find_the_one(
+        box, "budget", "fault", "can take 300 keyframes an hour (12.0 s each, whole", "`every`"
+    )
+    box.config["rules"]["person"]["when"]["every"] = "5m"
+    path.write_text("rubbish")
+    (said,) = [one for one in check_up(box.write()) if one.check == "budget"]
+    assert "not measured yet: " in said.found
+    assert "pace.json is damaged; the daemon measures it" in said.found
+    assert "`edge bench --calibrate " in said.found
 
 
 def test_passwords_that_everybody_can_read(box: Box) -> None:

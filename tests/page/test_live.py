@@ -163,3 +163,5 @@ def test_what_rules_cost(box: Running, visit: Visits) -> None:
     page.get_by_text("what each rule costs").click()
     expect(page.locator(".account")).to_contain_text("3 keyframes since the start")
     expect(page.locator(".costs table")).to_contain_text("person")
+    expect(page.locator(".costs")).to_contain_text("3,000 keyframes an hour with all rules")
+    expect(page.locator(".costs")).to_contain_text("Expected")

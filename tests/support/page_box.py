@@ -28,6 +28,7 @@ from edge.findings import (
 from edge.frames import Image
 from edge.geometry import FULL
 from edge.heatmap import AttentionMap
+from edge.pace import Needs, RuleNeed
 from edge.pictures import encode_jpeg
 from edge.present import Present, RuleCost
 from edge.store.database import Store
@@ -185,4 +186,10 @@ def _present() -> Present:
     )  # fmt: skip
     rule = replace(present.rules[0], states=states)
     stats = present.stats.model_copy(update={"cameras": cameras})
-    return replace(present, stats=stats, rules=(rule,), costs=(RuleCost("person", 2, 1600.0),))
+    return replace(
+        present,
+        stats=stats,
+        rules=(rule,),
+        costs=(RuleCost("person", 2, 1600.0),),
+        needs=Needs(1200.0, 60.0, 72_000.0, (RuleNeed("person", 600.0, 72_000.0),)),
+    )

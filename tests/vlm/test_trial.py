@@ -49,8 +49,8 @@ def touch(path: Path) -> None:
         lambda s, _: (s.model_dir / "tokenizer.json").write_text("{}"),
         lambda s, _: (s.cache_dir / "1.blob").write_bytes(b"spoilt"),
         lambda s, _: (s.cache_dir / "2.blob").write_bytes(b"more"),
-        lambda _, patch: patch.setattr(trial, "_processor", lambda: ["another"]),
-        lambda _, patch: patch.setattr(trial, "version", lambda _: "9.9"),
+        lambda _, patch: patch.setattr(trial, "read_processor", lambda: ["another"]),
+        lambda _, patch: patch.setattr(trial, "read_versions", lambda: ["9.9"]),
     ],
     ids=["weights", "tokenizer", "compiled", "more compiled", "processor", "version"],
 )

@@ -96,7 +96,9 @@ function accountOf({ counts }) {
 
 function costsOf(budget) {
   if (!budget.rules.length) return [];
-  const head = ["costs.rule", "costs.keyframes", "costs.each", "costs.share"].map((key) => make("th", { scope: "col", t: key }));
+  const { needs } = budget;
+  const expected = new Map((needs?.rules ?? []).map((rule) => [rule.rule, spent(rule.each_ms)]));
+  const head = ["costs.rule", "costs.keyframes", "costs.each", "costs.share", "costs.expected"].map((key) => make("th", { scope: "col", t: key }));
   const rows = budget.rules.map((rule) =>
     make(
       "tr",
@@ -105,11 +107,25 @@ function costsOf(budget) {
       make("td", {}, count(rule.keyframes)),
       make("td", {}, rule.keyframes ? spent(rule.spent_ms / rule.keyframes) : "–"),
       make("td", {}, percent(rule.share)),
+      make("td", {}, expected.get(rule.rule) ?? "–"),
     ),
   );
   return [
     make("h3", { t: "costs.title" }),
     make("p", { class: "soft", t: "costs.load", tp: { share: () => percent(budget.load), span: () => span(budget.window_s) } }),
+    needsLine(needs),
     make("table", { class: "table" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows)),
   ];
+}
+
+/** What the configuration needs at the pace that the box measured; how that comes to be before. */
+function needsLine(needs) {
+  if (!needs) return make("p", { class: "soft", t: "needs.unmeasured" });
+  const given = {
+    n: () => count(needs.keyframes_per_hour),
+    each: () => spent(needs.keyframe_ms),
+    clocked: () => count(needs.clocked_per_hour),
+    share: () => percent(needs.clock_share),
+  };
+  return make("p", { class: needs.clock_share > 1 ? "warn" : "soft", t: needs.clock_share > 1 ? "needs.too_much" : "needs.fits", tp: given });
 }

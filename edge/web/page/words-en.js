@@ -74,6 +74,10 @@ export const en = {
   "costs.keyframes": "Keyframes",
   "costs.each": "Time for each",
   "costs.share": "Share",
+  "costs.expected": "Expected",
+  "needs.fits": "Measured here: {n} keyframes an hour with all rules and whole pictures, {each} each. By the clock come {clocked} an hour, which take {share} of the time.",
+  "needs.too_much": "Measured here: {n} keyframes an hour with all rules and whole pictures, {each} each. By the clock come {clocked} an hour, which would take {share} of the time: the box cannot keep up.",
+  "needs.unmeasured": "What the rules need has not been measured on this box yet: the model does it when it is idle after its first keyframes, and `edge bench --calibrate FILE` at once.",
 
   "cameras.title": "Cameras",
   "cameras.none": "No camera yet",

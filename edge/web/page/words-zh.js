@@ -74,6 +74,10 @@ export const zh = {
   "costs.keyframes": "关键帧",
   "costs.each": "每帧用时",
   "costs.share": "占比",
+  "costs.expected": "预计用时",
+  "needs.fits": "本机实测：启用全部规则、分析整幅画面时每小时可处理 {n} 个关键帧，每个用时 {each}。定时关键帧每小时 {clocked} 个，占用 {share} 的时间。",
+  "needs.too_much": "本机实测：启用全部规则、分析整幅画面时每小时可处理 {n} 个关键帧，每个用时 {each}。定时关键帧每小时 {clocked} 个，需占用 {share} 的时间：本机处理不过来。",
+  "needs.unmeasured": "本机尚未测量规则所需用时：模型在处理首批关键帧后空闲时会自行测量，也可用 `edge bench --calibrate FILE` 立即测量。",
 
   "cameras.title": "摄像头",
   "cameras.none": "还没有摄像头",
