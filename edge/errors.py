@@ -20,6 +20,7 @@
     │   ├── ModelInvalid          files missing, mismatched or of another architecture
     │   └── AnalysisFailed        one analysis failed or ran past its deadline
     ├── StoreError            the database or the snapshot folder
+    │   ├── DiskFull              a write was refused because there is no space left
     │   └── SnapshotMissing       no snapshot of that id is kept (never was, or aged out)
     ├── ServiceError          the systemd service cannot be installed or removed
     └── DeliveryError         MQTT
@@ -134,6 +135,10 @@ class AnalysisFailed(ModelError):
 
 class StoreError(EdgeError):
     """The database or the snapshot folder."""
+
+
+class DiskFull(StoreError):
+    """A write was refused because there is no space left; later it may be taken."""
 
 
 class SnapshotMissing(StoreError):

@@ -13,9 +13,11 @@ import uuid
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import Field, JsonValue
 
+from edge.document import Document
 from edge.elsewhere import AnswersWord, Circuit, EngineWord
+from edge.health import DiskStats, StrainStats, Trouble
 
 FINDING_SCHEMA: Final = "edge.finding/1"
 INFO_SCHEMA: Final = "edge.info/1"
@@ -35,13 +37,7 @@ ListedText = Annotated[str, Field(max_length=200)]
 Milliseconds = Annotated[float, Field(ge=0)]
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, serialize_by_alias=True, validate_by_name=True
-    )
-
-
-class TriggerReport(_Document):
+class TriggerReport(Document):
     """Why the sampler chose the frame."""
 
     kind: Literal["motion", "scene", "tamper", "periodic", "command"]
@@ -51,7 +47,7 @@ class TriggerReport(_Document):
     detail: str = ""
 
 
-class VerdictReport(_Document):
+class VerdictReport(Document):
     """What one rule made of the keyframe, and the state it is in after it."""
 
     rule: str
@@ -67,7 +63,7 @@ class VerdictReport(_Document):
     )
 
 
-class FrameReport(_Document):
+class FrameReport(Document):
     """The picture."""
 
     width: int
@@ -79,7 +75,7 @@ class FrameReport(_Document):
     snapshot: str | None = Field(default=None, description="id of the stored JPEG, if one is kept")
 
 
-class ViewReport(_Document):
+class ViewReport(Document):
     """A part of the picture that the model was shown, and its size as fed."""
 
     box: BoxTuple
@@ -90,7 +86,7 @@ class ViewReport(_Document):
     )
 
 
-class ModelReport(_Document):
+class ModelReport(Document):
     """Which model answered."""
 
     name: str
@@ -108,7 +104,7 @@ class ModelReport(_Document):
     )
 
 
-class TimingReport(_Document):
+class TimingReport(Document):
     """Where the time went."""
 
     queue_ms: Milliseconds = 0
@@ -120,7 +116,7 @@ class TimingReport(_Document):
     output_tokens: int = 0
 
 
-class Finding(_Document):
+class Finding(Document):
     """What is published about one keyframe: `new` at the trigger, `update` with verdicts, `end`.
 
     The three share one id. `seq` counts a camera's messages without gaps, across restarts.
@@ -179,7 +175,7 @@ def new_finding_id() -> str:
     return str(uuid.UUID(int=value))
 
 
-class KeyframeCounts(_Document):
+class KeyframeCounts(Document):
     """`keyframes = analysed + reused + superseded + stale + failed + waiting`, at all times."""
 
     keyframes: int = 0
@@ -194,7 +190,7 @@ class KeyframeCounts(_Document):
     )
 
 
-class MainStreamStats(_Document):
+class MainStreamStats(Document):
     """The stream that gives the pictures, where a smaller one is looked at."""
 
     connected: bool
@@ -207,7 +203,7 @@ class MainStreamStats(_Document):
     missed: int = Field(description="pictures for which the small stream had to do")
 
 
-class CaptureStats(_Document):
+class CaptureStats(Document):
     """A camera's stream as it is received now; the counters begin anew with each connection.
 
     Also published retained on `{prefix}/{node}/{camera}/capture`.
@@ -237,7 +233,7 @@ class CaptureStats(_Document):
     )
 
 
-class CameraStats(_Document):
+class CameraStats(Document):
     """One camera since the daemon started."""
 
     state: str
@@ -251,7 +247,7 @@ class CameraStats(_Document):
     capture: CaptureStats | None = Field(description="null while there is no connection")
 
 
-class OutboxStats(_Document):
+class OutboxStats(Document):
     """Messages on their way to the broker."""
 
     connected: bool
@@ -260,10 +256,11 @@ class OutboxStats(_Document):
     published: int
     dropped_age: int
     dropped_size: int
+    dropped_count: int = 0
     oldest_age_s: float | None
 
 
-class ServerStats(_Document):
+class ServerStats(Document):
     """How it goes with the server that is asked, since the analyzer process started."""
 
     url: str
@@ -275,7 +272,7 @@ class ServerStats(_Document):
     last_error: str = Field(description="empty while all is well")
 
 
-class PoolStats(_Document):
+class PoolStats(Document):
     """How it goes with the pool, since the analyzer process started."""
 
     workers: int = Field(description="ready now")
@@ -290,7 +287,7 @@ class PoolStats(_Document):
     done_here: int = Field(description="analyses that the model on this box did")
 
 
-class Stats(_Document):
+class Stats(Document):
     """Published each minute on `{prefix}/{node}/stats`."""
 
     schema_: Literal["edge.stats/1"] = Field(default=STATS_SCHEMA, alias="schema")
@@ -302,6 +299,9 @@ class Stats(_Document):
     outbox: OutboxStats
     analyzer: str = Field(description="loading | ready | busy | away | failed")
     analyzer_restarts: int
+    analyzer_recycled: int = Field(
+        default=0, description="times its process was replaced because it had grown"
+    )
     analysis_ms_median: float | None
     keyframes_per_hour_budget: int | None = Field(
         description="keyframes an hour this box can analyse at the speed of its latest ones, "
@@ -313,9 +313,11 @@ class Stats(_Document):
         default=None, description="the processor's; null where no sensor tells"
     )
     pool: PoolStats | None = Field(default=None, description="where a pool is asked")
+    disk: DiskStats | None = None
+    strain: StrainStats | None = Field(default=None, description="null before the first look")
 
 
-class ConfigReport(_Document):
+class ConfigReport(Document):
     """What became of the configuration's file when it was last read."""
 
     state: Literal["in_force", "partly", "refused"] = Field(
@@ -328,7 +330,7 @@ class ConfigReport(_Document):
     )
 
 
-class Info(_Document):
+class Info(Document):
     """Published retained on `{prefix}/{node}/info`."""
 
     schema_: Literal["edge.info/1"] = Field(default=INFO_SCHEMA, alias="schema")
@@ -339,9 +341,12 @@ class Info(_Document):
     cameras: list[str]
     rules: list[str]
     configuration: ConfigReport
+    troubles: list[Trouble] = Field(
+        default_factory=list, description="what is wrong with the box itself at this moment"
+    )
 
 
-class RuleAttributes(_Document):
+class RuleAttributes(Document):
     """Published retained on `{prefix}/{node}/{camera}/rule/{rule}/attributes`."""
 
     schema_: Literal["edge.rule/1"] = Field(default=RULE_SCHEMA, alias="schema")
@@ -359,7 +364,7 @@ class RuleAttributes(_Document):
     )
 
 
-class AskReply(_Document):
+class AskReply(Document):
     """The answer to a question asked over MQTT."""
 
     schema_: Literal["edge.reply/1"] = Field(default=REPLY_SCHEMA, alias="schema")

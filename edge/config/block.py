@@ -50,6 +50,9 @@ def overlaid(base: B, own: Block) -> B:
     return base.model_copy(update={name: getattr(own, name) for name in own.model_fields_set})
 
 
+MAX_COUNT = 1_000_000_000  # of things that are kept
+
+
 @dataclass(frozen=True, slots=True)
 class Between(annotated_types.GroupedMetadata):
     """Marks a number field with both of its bounds, included; true and false are no numbers."""

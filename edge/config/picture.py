@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
-from edge.config.block import Between, Block, one_of
+from edge.config.block import MAX_COUNT, Between, Block, one_of
 from edge.config.faults import Fault, nearest, refuse, show
 from edge.config.quantities import duration, size
 from edge.redact import MASK
@@ -211,3 +211,5 @@ class SnapshotStoreConfig(SnapshotConfig):
     """Snapshots older than this are deleted."""
     max_size_bytes: Annotated[int, size("1MB")] = Field(default=2_000_000_000, alias="max_size")
     """The oldest snapshots are deleted above this size."""
+    max_count: Annotated[int, Between(1, MAX_COUNT)] | None = None
+    """The oldest snapshots are deleted above this number; no limit if not set."""

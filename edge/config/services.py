@@ -18,7 +18,16 @@ from pydantic import (
     model_validator,
 )
 
-from edge.config.block import Between, Block, FilePath, Text, TopicLevels, one_of, resolve_path
+from edge.config.block import (
+    MAX_COUNT,
+    Between,
+    Block,
+    FilePath,
+    Text,
+    TopicLevels,
+    one_of,
+    resolve_path,
+)
 from edge.config.describe_as import DescribeAs
 from edge.config.engines import OpenAiConfig
 from edge.config.faults import Fault, refuse, show
@@ -172,6 +181,10 @@ class VlmConfig(Block):
     """Show the model the whole picture, small, beside the part where it moved."""
     reuse_s: Annotated[float, duration("0s", "10m")] = Field(default=10.0, alias="reuse")
     """How long answers hold for a picture that has not changed where they looked; 0s: never."""
+    max_growth_bytes: Annotated[int, size("50MB")] = Field(
+        default=1_000_000_000, alias="max_growth"
+    )
+    """The model's process is started anew between two jobs once it has grown by so much."""
     nice: Annotated[int, Between(0, 19)] = 10
     """CPU priority below the cameras: 0 (equal) to 19 (lowest)."""
     cache: FilePath | None = None
@@ -255,6 +268,8 @@ class StoreConfig(Block):
         default=1_000_000_000, alias="findings_max_size"
     )
     """The oldest findings are deleted above this size."""
+    findings_max_count: Annotated[int, Between(1, MAX_COUNT)] | None = None
+    """The oldest findings are deleted above this number; no limit if not set."""
     outbox_max_age_s: Annotated[float, duration("1m")] = Field(
         default=7 * 86_400.0, alias="outbox_max_age"
     )
@@ -263,6 +278,10 @@ class StoreConfig(Block):
         default=200_000_000, alias="outbox_max_size"
     )
     """The oldest undelivered messages are dropped above this size, and counted."""
+    outbox_max_count: Annotated[int, Between(1, MAX_COUNT)] | None = None
+    """The oldest undelivered messages are dropped above this number, and counted."""
+    min_free_bytes: Annotated[int, size("0B")] | None = Field(default=None, alias="min_free")
+    """Free space the disk keeps, else the oldest go; if not set 1GB, or 5 % of a small disk."""
 
 
 class LogConfig(Block):

@@ -145,6 +145,8 @@ class Analyst:
                 self._submit(running)
             else:
                 self._give_up_late(running, now)
+        if not self.scheduler.running:
+            self.host.recycle_if_due(now, is_quiet=not self.scheduler.num_waiting)
         while self.host.is_ready and (taken := self.scheduler.take(now, self.host.places)):
             self._begin(taken, now)
 

@@ -14,6 +14,7 @@ from typing import Literal
 
 from edge.conversation import Turn
 from edge.daemon.child import Child
+from edge.daemon.growth import GrowthWatch
 from edge.daemon.messages import (
     CancelTurn,
     CloseSession,
@@ -37,6 +38,7 @@ log = logging.getLogger(__name__)
 
 LOAD_DEADLINE_S = 300.0  # a first start compiles the model: 63 s seen on an N100
 DEADLINE_MARGIN_S = 10.0  # on top of an analysis's own deadline, before the process is killed
+MAX_GROWTH_BYTES = 1_000_000_000
 SPEED_WINDOW = 50  # analyses that the measured speed is the median of
 
 EngineNews = (
@@ -58,6 +60,10 @@ class AnalyzerHost:
         self.pool: PoolFacts | None = None  # of models on other boxes
         self.pace: Pace | None = None  # of the model on this box, once it is known
         self.last_error = ""
+        self.max_growth_bytes = MAX_GROWTH_BYTES  # since its warm-up, before it is replaced
+        self.recycled = 0  # times that it was
+        self._growth = GrowthWatch()
+        self._num_requests = 0  # answered by the present process
         self._extra_s = 0.0
         self._deadline_mono_s = 0.0  # of what is done before requests can be answered
         self._in_flight: dict[
@@ -83,6 +89,7 @@ class AnalyzerHost:
         """Start the process when it is due; kill one that is past its deadline."""
         if self.slot.start_if_due(now_mono_s):
             self._word = "loading"
+            self._growth, self._num_requests = GrowthWatch(), 0
             self._deadline_mono_s = now_mono_s + LOAD_DEADLINE_S
             return
         deadline_mono_s = min(self._in_flight.values(), default=float("inf"))
@@ -155,6 +162,34 @@ class AnalyzerHost:
     def done(self, request_id: str) -> None:
         """A request's answer has come, or that there is none."""
         self._in_flight.pop(request_id, None)
+        self._num_requests += 1
+
+    def weigh(self, private_bytes: int, now_mono_s: float) -> None:
+        """Take over what the process holds in memory now; see growth.py."""
+        growth, limit = self._growth, self.max_growth_bytes
+        if growth.look(private_bytes, self._num_requests, now_mono_s, limit):
+            log.warning(
+                "analyzer: its memory has grown by %.0f MB since its warm-up, to %.0f MB; its "
+                "process is replaced between two jobs",
+                growth.grown_bytes / 1e6,
+                private_bytes / 1e6,
+            )
+
+    def recycle_if_due(self, now_mono_s: float, *, is_quiet: bool) -> bool:
+        """Replace a process that has grown too much; whether it was. To be asked between two jobs.
+
+        `is_quiet`: nothing waits that would have to wait for the next process.
+        """
+        if self.state != "ready" or self.slot.child is None:
+            return False
+        if not self._growth.is_due(now_mono_s, self.max_growth_bytes, is_quiet=is_quiet):
+            return False
+        log.info("analyzer: its process is replaced now, because it has grown")
+        self.recycled += 1
+        self._growth = GrowthWatch()
+        self._word = "loading"
+        self.slot.replace()
+        return True
 
     def spent(self, milliseconds: float) -> None:
         """Count a whole keyframe's analysis for the measured speed."""

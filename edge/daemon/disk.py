@@ -1,20 +1,24 @@
-"""The disk thread: JPEGs of keyframes and the clearing of old data, off the main thread."""
+"""The disk thread: JPEGs of keyframes and the clearing of old data, off the main thread.
+
+While the disk is full no pictures are taken on, so that what space there is stays with the
+findings; those that could not be written are told to whoever asks for them.
+"""
 
 from __future__ import annotations
 
 import logging
 import queue
 import threading
-import time
 from collections.abc import Callable
 
-from edge.errors import StoreError
+from edge.errors import DiskFull, StoreError
 from edge.frames import Image
 from edge.store.database import Store
 
 log = logging.getLogger(__name__)
 
 MAX_WAITING = 16  # snapshots to be written; a 1080p picture takes 6 MB of memory meanwhile
+MAX_PASSES = 8  # of clearing in one go, a second of work at the worst
 
 _Work = Callable[[], None]
 
@@ -23,9 +27,10 @@ class DiskThread:
     """One worker; work that fails is logged once in a row and never stops the daemon."""
 
     def __init__(self, store: Store) -> None:
-        self.snapshots_dropped = 0
+        self.snapshots_dropped = 0  # never written, or not taken on
         self._store = store
         self._waiting: queue.Queue[_Work] = queue.Queue(MAX_WAITING)
+        self._failed: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._failing = False
         self._thread = threading.Thread(target=self._run, name="disk", daemon=True)
@@ -33,8 +38,8 @@ class DiskThread:
 
     @property
     def has_room(self) -> bool:
-        """Whether a snapshot that is offered now will be written. For the one who offers."""
-        return not self._waiting.full()
+        """Whether a snapshot is to be offered: few enough wait, and the disk is not full."""
+        return not (self._waiting.full() or self._store.room.is_full)
 
     def is_alive(self) -> bool:
         """Whether the thread runs."""
@@ -49,7 +54,16 @@ class DiskThread:
         """
 
         def save() -> None:
-            snapshot_id = self._store.snapshots.save(finding_id, image)
+            try:
+                snapshot_id = self._store.snapshots.save(finding_id, image)
+            except StoreError as error:
+                self.snapshots_dropped += 1
+                self._failed.put(finding_id)
+                if not isinstance(error, DiskFull):
+                    raise
+                self._store.room.fill()
+                self._clear()
+                return
             if then is not None:
                 then(self._store.snapshots.load(snapshot_id))
 
@@ -58,19 +72,31 @@ class DiskThread:
         self.snapshots_dropped += 1
         return False
 
+    def count_dropped(self) -> None:
+        """A snapshot was not offered because there is no room."""
+        self.snapshots_dropped += 1
+
+    def take_failed(self) -> list[str]:
+        """The ids of the snapshots that were taken on and could not be written, each once."""
+        failed = []
+        while not self._failed.empty():
+            failed.append(self._failed.get())
+        return failed
+
     def clear_old(self) -> None:
-        """Delete soon what is past its age or over the size limits; busy: the next time."""
-
-        def clear() -> None:
-            self._store.enforce_limits(time.time())
-
-        self._offer(clear)
+        """Delete soon what is past its age or over the limits; busy: the next time."""
+        self._offer(self._clear)
 
     def stop(self, timeout_s: float) -> bool:
         """Write what waits, then end; False if that takes longer than `timeout_s`."""
         self._stopping.set()
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
+
+    def _clear(self) -> None:
+        for _ in range(MAX_PASSES):
+            if not self._store.enforce_limits().more or self._stopping.is_set():
+                return
 
     def _offer(self, work: _Work) -> bool:
         try:

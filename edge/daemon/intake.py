@@ -39,11 +39,14 @@ class Intake:
         is_for_rules = keyframe.trigger == "periodic" and camera.periodic_s is None
         if is_for_rules and not self._analyst.is_asked_about(keyframe):
             return  # came for a rule's `every`, and no rule is due
-        wanted = camera.snapshots.enabled and self._disk.has_room
-        finding = self._analyst.take_keyframe(keyframe, snapshot=wanted)
-        if wanted:
+        wanted = camera.snapshots.enabled
+        kept = wanted and self._disk.has_room
+        finding = self._analyst.take_keyframe(keyframe, snapshot=kept)
+        if kept:
             then = partial(self._written, keyframe.camera, finding.id)
             self._disk.offer_snapshot(finding.id, keyframe.image, then)
+        elif wanted:
+            self._disk.count_dropped()
 
     def _written(self, camera: str, finding_id: str, jpeg: bytes) -> None:
         """A snapshot is on disk. Called in the disk thread."""

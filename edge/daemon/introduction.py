@@ -7,6 +7,7 @@ entities which are gone from the configuration can be taken back by a later run.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
 from edge import __version__
 from edge.config.models import Config
@@ -14,6 +15,7 @@ from edge.daemon.announcer import Announcer
 from edge.daemon.wiring import discovery_documents
 from edge.errors import StoreError
 from edge.findings import ConfigReport, Info, ModelReport
+from edge.health import Trouble
 from edge.mqtt.topics import Topics
 from edge.store.database import Store
 
@@ -22,8 +24,15 @@ log = logging.getLogger(__name__)
 TOLD = "discovery"  # the store's key of what Home Assistant was told
 
 
-def build_info(config: Config, model: ModelReport | None, report: ConfigReport) -> Info:
-    """Node, version, model, cameras and rules, and how the configuration's file is."""
+def build_info(
+    config: Config,
+    model: ModelReport | None,
+    report: ConfigReport,
+    troubles: Iterable[Trouble] = (),
+) -> Info:
+    """Node, version, model, cameras and rules, how the configuration's file is, and what is wrong
+    with the box now.
+    """
     return Info(
         node=config.node,
         version=__version__,
@@ -31,6 +40,7 @@ def build_info(config: Config, model: ModelReport | None, report: ConfigReport) 
         cameras=list(config.cameras),
         rules=list(config.rules),
         configuration=report,
+        troubles=list(troubles),
     )
 
 

@@ -50,6 +50,8 @@ class Overview:
             needs=self._needs(),
             rss_mb=resident_mb({"main": os.getpid(), **pids}),
             temperature_c=processor_c(),
+            disk=parts.watch.disk(),
+            strain=parts.watch.strain,
         )
 
     def status_line(self) -> str:
@@ -99,7 +101,8 @@ class Overview:
     def announce_info(self) -> None:
         """Publish what this box is, with the model as far as it is known."""
         parts = self._parts
-        info = build_info(parts.config, model_report(parts.analyst.host.info), parts.report)
+        model = model_report(parts.analyst.host.info)
+        info = build_info(parts.config, model, parts.report, parts.watch.troubles)
         parts.announcer.info(info)
         hold(parts.config, mqtt_settings(parts.config), parts.publisher, parts.store, info)
 

@@ -17,6 +17,7 @@ from edge.config.models import Config
 from edge.daemon.analyst import Analyst
 from edge.daemon.analyzer_host import AnalyzerHost
 from edge.daemon.announcer import Announcer
+from edge.daemon.box_watch import BoxWatch
 from edge.daemon.cameras import Cameras
 from edge.daemon.child import Child, Inbox
 from edge.daemon.conversations import Door
@@ -29,7 +30,7 @@ from edge.daemon.reporter import Reporter
 from edge.daemon.rule_keeper import RuleKeeper
 from edge.daemon.tuner import NAME as TUNER_NAME
 from edge.daemon.tuner import Tuner
-from edge.daemon.wiring import analyzer_plan, mqtt_settings, recent_answers
+from edge.daemon.wiring import analyzer_plan, max_growth_bytes, mqtt_settings, recent_answers
 from edge.findings import ConfigReport
 from edge.mqtt.commands import Command
 from edge.mqtt.publisher import Publisher
@@ -56,6 +57,7 @@ class Parts:
     intake: Intake
     cameras: Cameras
     tuner: Tuner
+    watch: BoxWatch
 
     def lasting_children(self) -> dict[str, Child]:
         """The processes of the cameras and the analyzer that run now, by what people call them."""
@@ -83,6 +85,7 @@ def build_parts(
         deadline_s=config.vlm.deadline_s,
         recent=recent_answers(config),
     )
+    analyst.host.max_growth_bytes = max_growth_bytes(config)
     intake = Intake(config, analyst, disk, announcer, http)
     cameras = Cameras(
         inbox, store, announcer, on_keyframe=intake.take, on_lost=analyst.forget_camera
@@ -102,6 +105,7 @@ def build_parts(
         intake=intake,
         cameras=cameras,
         tuner=Tuner(partial(_spawn_tuner, inbox), cameras.plan_of),
+        watch=BoxWatch(store, disk, reporter, analyst.host),
     )
 
 

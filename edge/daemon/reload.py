@@ -19,6 +19,7 @@ from edge.daemon.parts import Parts, build_publisher
 from edge.daemon.wiring import (
     analyzer_plan,
     find_needed_model,
+    max_growth_bytes,
     mqtt_settings,
     recent_answers,
     store_settings,
@@ -93,6 +94,7 @@ class Reloader:
         parts.publisher.set_cameras(new.cameras)
         parts.rules.replace(new)
         parts.analyst.host.replace_plan(analyzer_plan(new, model_dir))
+        parts.analyst.host.max_growth_bytes = max_growth_bytes(new)
         parts.analyst.deadline_s = new.vlm.deadline_s
         parts.analyst.recent = recent_answers(new)
         parts.cameras.apply(new)

@@ -96,6 +96,17 @@ class Reporter:
         self._write(finding)
         return finding
 
+    def without_snapshot(self, finding_id: str) -> None:
+        """A snapshot could not be kept: what is still to be said of its finding says so."""
+        if (finding := self._open.get(finding_id)) is not None:
+            frame = finding.frame.model_copy(update={"snapshot": None})
+            self._open[finding_id] = finding.model_copy(update={"frame": frame})
+
+    @property
+    def num_unwritten(self) -> int:
+        """Messages that wait in memory because the disk refuses them."""
+        return len(self._unwritten)
+
     def end_abandoned(self) -> int:
         """End the findings that an earlier run of the daemon left open; how many there were."""
         abandoned = self._store.open_findings()

@@ -22,6 +22,7 @@ from edge.findings import (
     Stats,
     rfc3339,
 )
+from edge.health import DiskStats, StrainStats
 from edge.mqtt.publisher import PublisherStats
 from edge.pace import Needs
 from edge.store.outbox import OutboxTotals
@@ -42,6 +43,8 @@ def build_stats(
     needs: Needs | None,
     rss_mb: Mapping[str, float],
     temperature_c: float | None,
+    disk: DiskStats,
+    strain: StrainStats | None,
 ) -> Stats:
     """The document of `{prefix}/{node}/stats` for this moment; `needs` where the box's pace is
     known.
@@ -55,6 +58,7 @@ def build_stats(
         outbox=outbox,
         analyzer=analyzer.state,
         analyzer_restarts=analyzer.slot.restarts,
+        analyzer_recycled=analyzer.recycled,
         analysis_ms_median=analyzer.median_ms(),
         keyframes_per_hour_budget=analyzer.keyframes_per_hour(
             None if needs is None else needs.keyframe_ms
@@ -63,6 +67,8 @@ def build_stats(
         pool=None if analyzer.pool is None else PoolStats(**asdict(analyzer.pool)),
         server=None if analyzer.server is None else ServerStats(**asdict(analyzer.server)),
         temperature_c=temperature_c,
+        disk=disk,
+        strain=strain,
     )
 
 
@@ -132,6 +138,7 @@ def outbox_stats(totals: OutboxTotals, publisher: PublisherStats) -> OutboxStats
         published=publisher.published,
         dropped_age=totals.dropped_age,
         dropped_size=totals.dropped_size,
+        dropped_count=totals.dropped_count,
         oldest_age_s=None if totals.oldest_age_s is None else round(totals.oldest_age_s, 1),
     )
 

@@ -55,7 +55,6 @@ class Upkeep:
             self._stats_mono_s = now_mono_s
             self._overview.announce_stats()
             self._look_for_overload(now_mono_s)
-            self._parts.disk.clear_old()
             self._parts.http.check()
         self._feed_watchdog(now_mono_s)
 
@@ -63,6 +62,9 @@ class Upkeep:
         parts = self._parts
         parts.tuner.check(now_mono_s)
         parts.reporter.flush()
+        if parts.watch.look(now_mono_s):
+            self._overview.announce_info()
+            self._overview.announce_stats()
         for camera in parts.rules.tick():  # have a keyframe show what it looks like now
             self._commands.analyze(camera, now_mono_s)
         parts.rules.save()

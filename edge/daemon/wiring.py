@@ -163,6 +163,11 @@ def remote_settings(config: Config, standby: EngineSettings | None) -> RemoteSet
     )
 
 
+def max_growth_bytes(config: Config) -> int:
+    """How much the analyzer's process may grow; open conversations are memory well used."""
+    return config.vlm.max_growth_bytes + config.vlm.sessions.memory_bytes
+
+
 def recent_answers(config: Config) -> Recent:
     """Answers that may be reused: none yet."""
     return Recent(config.vlm.reuse_s, pairs=config.vlm.temporal == "pair")
@@ -175,12 +180,16 @@ def store_settings(config: Config) -> StoreSettings:
         folder=store.folder,
         findings_max_age_s=store.findings_max_age_s,
         findings_max_bytes=store.findings_max_size_bytes,
+        findings_max_count=store.findings_max_count,
         outbox_max_age_s=store.outbox_max_age_s,
         outbox_max_bytes=store.outbox_max_size_bytes,
+        outbox_max_count=store.outbox_max_count,
         snapshots=snapshots.enabled,
         snapshot_quality=snapshots.quality,
         snapshots_max_age_s=snapshots.max_age_s,
         snapshots_max_bytes=snapshots.max_size_bytes,
+        snapshots_max_count=snapshots.max_count,
+        min_free_bytes=store.min_free_bytes,
     )
 
 

@@ -12,23 +12,28 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from edge.errors import DiskFull
 from edge.store.faults import translated
 from edge.store.opening import open_database, open_reader
+
+T = TypeVar("T")
 
 
 class Connections:
     """One writer and one reader of the same file; any thread may use either.
 
     Raises StoreError, from here on and in every method, for all that SQLite and the disk report.
+    `make_room` is called when the disk is full; it returns whether trying again may help.
     """
 
-    def __init__(self, path: Path, now: float) -> None:
+    def __init__(self, path: Path, now: float, make_room: Callable[[], bool]) -> None:
         self.path = path
+        self._make_room = make_room
         self._writer = open_database(path, now)
         self._write_lock = threading.Lock()
         try:
@@ -56,12 +61,28 @@ class Connections:
                         self._writer.execute("ROLLBACK")
                 raise
 
+    def write(self, doing: str, change: Callable[[sqlite3.Connection], T]) -> T:
+        """One transaction, done a second time if the disk was full and there is room now."""
+        try:
+            with self.transaction(doing) as connection:
+                return change(connection)
+        except DiskFull:
+            if not self._make_room():
+                raise
+        with self.transaction(doing) as connection:
+            return change(connection)
+
     def read(
         self, doing: str, statement: str, values: Sequence[object] = ()
     ) -> list[tuple[Any, ...]]:
         """All rows of one SELECT; sees every transaction that was committed before."""
         with translated(self.path, doing), self._read_lock:
             return self._reader.execute(statement, values).fetchall()
+
+    def file_bytes(self) -> int:
+        """What the database's file takes, without its log."""
+        with translated(self.path, "reading the file's size"):
+            return self.path.stat().st_size
 
     def vacuum(self, num_pages: int) -> None:
         """Give up to `num_pages` unused pages back to the file system."""

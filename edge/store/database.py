@@ -13,33 +13,30 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Self
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Self
 
 from pydantic import ValidationError
 
-from edge.errors import StoreError
+from edge.errors import DiskFull, StoreError
 from edge.findings import Finding
+from edge.store.ages import AgeClock, Clock, parse_mark, uptime_s
 from edge.store.archive import Archive
 from edge.store.connections import Connections
 from edge.store.opening import FolderLock
 from edge.store.outbox import OutboxMessage, OutboxRow, OutboxTotals
-from edge.store.retention import Clock, Removed, Retention
+from edge.store.retention import Removed, Retention
+from edge.store.room import Room
+from edge.store.rows import State, advance_seq, row_bytes, write_finding, write_state
 from edge.store.settings import StoreSettings
 from edge.store.snapshots import SnapshotFolder
 
 _log = logging.getLogger(__name__)
 
 DATABASE_NAME = "edge.db"
-# What a row takes beside its texts and payload, indexes included: measured with 20,000 messages of
-# 2 and of 200 bytes. (Payloads of just over half a page, 2 to 3 kB, waste the rest of it.)
-ROW_BYTES = 120
-
-# What the search index takes: for each character of words and for each verdict. Measured with
-# 30,000 findings of 30 words.
-_WORD_BYTES = 4
-_VERDICT_BYTES = 60
-
-State = dict[str, Any]
+_MARK = "store time"  # the state that the store keeps for itself
+_MARK_S = 600.0  # between two of them; what a power cut takes is made up for by the system's clock
 
 
 class Store:
@@ -53,26 +50,65 @@ class Store:
 
     notify: Callable[[], None] | None = None
 
-    def __init__(self, settings: StoreSettings, clock: Clock, monotonic: Clock) -> None:
+    def __init__(self, settings: StoreSettings, clock: Clock, uptime: Clock) -> None:
         self.settings = settings
-        self._clock = clock
         self._lock = FolderLock(settings.folder)
         try:
-            self._connections = Connections(settings.folder / DATABASE_NAME, clock())
+            self.room = Room(settings)
+            self._connections = self._connect(clock)
             try:
+                self._ages = self._open_ages(clock, uptime)
                 self.snapshots = SnapshotFolder(
-                    settings.folder / "snapshots", settings.snapshot_quality
+                    settings.folder / "snapshots", settings.snapshot_quality, self._ages.now
                 )
+                self.room.look()
             except BaseException:
                 self._connections.close()
                 raise
         except BaseException:
             self._lock.close()
             raise
-        self._retention = Retention(settings, self._connections, self.snapshots, clock, monotonic)
+        self._retention = Retention(
+            settings, self._connections, self.snapshots, self._ages, self.room
+        )
+        self._uptime = uptime
+        self._marked_uptime_s = uptime()
         self._rows_added = threading.Event()
         if self.pending(1):
             self._rows_added.set()
+
+    def _connect(self, clock: Clock) -> Connections:
+        path = self.settings.folder / DATABASE_NAME
+        try:
+            return Connections(path, clock(), self.room.refused)
+        except DiskFull:  # opening writes too: a log, its index, an older version's migration
+            if not self.room.refused():
+                raise
+        return Connections(path, clock(), self.room.refused)
+
+    def _open_ages(self, clock: Clock, uptime: Clock) -> AgeClock:
+        """The store's time, gone on from the last mark; stamps in a store without one are mended
+        where a clock that was wrong set them into the future.
+        """
+        saved = self.load_state(_MARK)
+        if saved is not None:
+            try:
+                return AgeClock(clock, uptime, parse_mark(saved))
+            except ValueError as error:
+                _log.warning("the store's time cannot be read, it begins anew: %s", error)
+        ages = AgeClock(clock, uptime, None)
+        now = ages.now()
+
+        def mend(connection: sqlite3.Connection) -> None:
+            for table, column in (("outbox", "created_at"), ("findings", "first_seen")):
+                connection.execute(
+                    f"UPDATE {table} SET {column} = ? WHERE {column} > ?",  # noqa: S608 (literals)
+                    (now, now),
+                )
+            write_state(connection, _MARK, asdict(ages.mark()))
+
+        self._connections.write("beginning the store's time", mend)
+        return ages
 
     def __enter__(self) -> Self:
         return self
@@ -83,6 +119,9 @@ class Store:
     def close(self) -> None:
         """Close the files and let the folder go. Calling it twice does no harm."""
         try:
+            if self._lock.is_held:
+                with suppress(StoreError):  # the earlier mark will do
+                    self._save_mark()
             self._connections.close()
         finally:
             self._lock.close()
@@ -112,20 +151,23 @@ class Store:
         replace the earlier message of the same id (and stand for it where retention has removed
         it). Raises StoreError for a `seq` that is not the camera's next.
         """
-        now = self._clock()
-        with self._connections.transaction(f"recording finding {finding.id}") as connection:
-            _advance_seq(connection, finding)
-            _write_finding(connection, finding, now)
+        now = self._ages.now()
+
+        def write(connection: sqlite3.Connection) -> None:
+            advance_seq(connection, finding)
+            write_finding(connection, finding, now)
             connection.executemany(
                 "INSERT INTO outbox (finding, camera, topic, retain, created_at, bytes, payload)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [
-                    (finding.id, m.camera, m.topic, m.retain, now, _row_bytes(m), m.payload)
+                    (finding.id, m.camera, m.topic, m.retain, now, row_bytes(m), m.payload)
                     for m in messages
                 ],
             )
             for key, value in (states or {}).items():
-                _write_state(connection, key, value)
+                write_state(connection, key, value)
+
+        self._connections.write(f"recording finding {finding.id}", write)
         if messages:
             self._rows_added.set()
             if self.notify is not None:
@@ -159,8 +201,12 @@ class Store:
         """Forget messages that the broker has taken. Unknown ids (dropped meanwhile) are fine."""
         numbers = [(number,) for number in ids]
         if numbers:
-            with self._connections.transaction("retiring sent messages") as connection:
-                connection.executemany("DELETE FROM outbox WHERE id = ?", numbers)
+            self._connections.write(
+                "retiring sent messages",
+                lambda connection: connection.executemany(
+                    "DELETE FROM outbox WHERE id = ?", numbers
+                ),
+            )
 
     def outbox_stats(self) -> OutboxTotals:
         """What waits, and what was dropped over the store's whole life."""
@@ -173,9 +219,10 @@ class Store:
         return OutboxTotals(
             pending=totals["outbox_rows"],
             pending_bytes=totals["outbox_bytes"],
-            oldest_age_s=max(0.0, self._clock() - oldest[0][0]) if oldest else None,
+            oldest_age_s=max(0.0, self._ages.now() - oldest[0][0]) if oldest else None,
             dropped_age=totals["dropped_age"],
             dropped_size=totals["dropped_size"],
+            dropped_count=totals["dropped_count"],
         )
 
     def finding(self, finding_id: str) -> Finding | None:
@@ -209,7 +256,7 @@ class Store:
     def save_state(self, key: str, value: State) -> None:
         """Keep a small JSON object under `key`, in place of an earlier one."""
         with self._connections.transaction(f"saving the state {key}") as connection:
-            _write_state(connection, key, value)
+            write_state(connection, key, value)
 
     def load_state(self, key: str) -> State | None:
         """The object last saved under `key`, or None if there is none."""
@@ -223,14 +270,21 @@ class Store:
             raise StoreError(f"{self._connections.path}: {doing} failed: {error}") from error
         return dict(value)
 
-    def enforce_limits(self, now: float) -> Removed:
-        """Remove what is older or larger than the settings allow; `now` is seconds since 1970.
+    def enforce_limits(self) -> Removed:
+        """Remove what is older or larger than the settings allow, or what the disk has no room for.
 
         Does a bounded piece of the work and says in `more` whether some is left; call it about once
         a minute, from any thread. Measured at worst 0.13 s, in transactions of 50 ms or less for
         which a recording may have to wait (2 cores, SSD).
         """
-        return self._retention.enforce(now)
+        removed = self._retention.enforce()
+        if self._uptime() - self._marked_uptime_s >= _MARK_S:
+            self._save_mark()
+        return removed
+
+    def _save_mark(self) -> None:
+        self._marked_uptime_s = self._uptime()
+        self.save_state(_MARK, asdict(self._ages.mark()))
 
     def _findings(self, clauses: str, values: Sequence[object]) -> list[Finding]:
         rows = self._connections.read(
@@ -248,76 +302,12 @@ class Store:
 
 
 def open_store(
-    settings: StoreSettings, clock: Clock = time.time, monotonic: Clock = time.monotonic
+    settings: StoreSettings, clock: Clock = time.time, uptime: Clock = uptime_s
 ) -> Store:
     """Open the store in `settings.folder`, making what is missing.
 
     An unusable database is moved aside and an empty one started (logged as an error). Raises
     StoreError if the folder cannot be used or another process is using it. `clock` gives seconds
-    since 1970, `monotonic` seconds that nobody can set.
+    since 1970, `uptime` seconds that nobody can set.
     """
-    return Store(settings, clock, monotonic)
-
-
-def _advance_seq(connection: sqlite3.Connection, finding: Finding) -> None:
-    row = connection.execute(
-        "SELECT last_seq FROM cameras WHERE camera = ?", (finding.camera,)
-    ).fetchone()
-    expected = row[0] + 1 if row else 1
-    if finding.seq != expected:
-        raise StoreError(
-            f"camera {finding.camera}: finding {finding.id} carries seq {finding.seq}, "
-            f"but the next is {expected}"
-        )
-    connection.execute(
-        "INSERT INTO cameras VALUES (?, ?)"
-        " ON CONFLICT (camera) DO UPDATE SET last_seq = excluded.last_seq",
-        (finding.camera, finding.seq),
-    )
-
-
-def _write_finding(connection: sqlite3.Connection, finding: Finding, now: float) -> None:
-    known = connection.execute("SELECT camera FROM findings WHERE id = ?", (finding.id,)).fetchone()
-    if known and (finding.type == "new" or known[0] != finding.camera):
-        raise StoreError(
-            f"camera {finding.camera}: finding {finding.id} is already known, of camera {known[0]}"
-        )
-    document = finding.model_dump_json()
-    connection.execute(
-        "INSERT INTO findings (id, camera, seq, type, ts, first_seen, bytes, document)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
-        " seq = excluded.seq, type = excluded.type, ts = excluded.ts, bytes = excluded.bytes,"
-        " document = excluded.document",
-        (
-            finding.id,
-            finding.camera,
-            finding.seq,
-            finding.type,
-            finding.ts,
-            now,
-            len(document.encode()) + _search_bytes(finding) + ROW_BYTES,
-            document,
-        ),
-    )
-
-
-def _search_bytes(finding: Finding) -> int:
-    listed = (*finding.objects, *finding.texts, *finding.spatial_relations)
-    words = len(finding.summary) + sum(map(len, listed)) + len(json.dumps(finding.details))
-    return _WORD_BYTES * words + _VERDICT_BYTES * len(finding.verdicts)
-
-
-def _row_bytes(message: OutboxMessage) -> int:
-    texts = len(message.topic.encode()) + len(message.camera.encode())
-    return len(message.payload) + texts + ROW_BYTES
-
-
-def _write_state(connection: sqlite3.Connection, key: str, value: State) -> None:
-    try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise StoreError(f"the state {key} is not plain JSON: {error}") from error
-    connection.execute(
-        "INSERT INTO states VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        (key, text),
-    )
+    return Store(settings, clock, uptime)

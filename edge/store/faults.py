@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from edge.errors import StoreError
+from edge.errors import DiskFull, StoreError
 
 _SQLITE_ADVICE = {
     sqlite3.SQLITE_FULL: "free some space on that disk, or lower the limits under `store`",
@@ -39,27 +39,46 @@ _OS_ADVICE = {
     errno.EPERM: "no permission; check the owner and permissions, or set another `store.folder`",
     errno.EIO: "reading or writing failed; check the disk (cable, health)",
 }
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+_NONE_BYTES = 64 << 10  # two pages of the log's index, and what a commit writes at the least
 
 
 @contextmanager
 def translated(path: Path, doing: str) -> Iterator[None]:
-    """Raise StoreError, naming `path` and `doing`, for any sqlite3 or file system exception."""
+    """Raise StoreError, naming `path` and `doing`, for any sqlite3 or file system exception.
+
+    DiskFull, which is one too, where it was for want of space.
+    """
     try:
         yield
     except sqlite3.Error as error:
         # extended codes carry the primary one in their low byte; errors of the Python wrapper
         # itself (a closed connection) carry none
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        advice = _SQLITE_ADVICE.get(code, "")
-        raise StoreError(_sentence(path, doing, str(error), advice)) from error
+        is_full = code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _has_none(path))
+        advice = _SQLITE_ADVICE.get(sqlite3.SQLITE_FULL if is_full else code, "")
+        fault = DiskFull if is_full else StoreError
+        raise fault(_sentence(path, doing, str(error), advice)) from error
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
         advice = _OS_ADVICE.get(error.errno or 0, "")
-        raise StoreError(_sentence(path, doing, reason, advice)) from error
+        fault = DiskFull if error.errno in _NO_SPACE else StoreError
+        raise fault(_sentence(path, doing, reason, advice)) from error
     except (UnicodeError, OverflowError) as error:
         # raised by sqlite3 itself: a lone surrogate or an integer past 64 bits among the values,
         # a message that quotes damaged text
         raise StoreError(_sentence(path, doing, str(error), "")) from error
+
+
+def _has_none(path: Path) -> bool:
+    """Whether the disk is full: SQLite calls it an I/O error where its shared memory cannot grow
+    or the refusal comes with a sync.
+    """
+    try:
+        found = os.statvfs(path.parent)
+    except OSError:
+        return False
+    return found.f_bavail * found.f_frsize < _NONE_BYTES
 
 
 def _sentence(path: Path, doing: str, reason: str, advice: str) -> str:

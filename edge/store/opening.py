@@ -82,6 +82,11 @@ class FolderLock:
             os.ftruncate(self._fd, 0)
             os.pwrite(self._fd, f"{os.getpid()}\n".encode("ascii"), 0)
 
+    @property
+    def is_held(self) -> bool:
+        """Whether it was not closed yet."""
+        return self._fd >= 0
+
     def close(self) -> None:
         """Let the folder go. Calling it twice does no harm."""
         if self._fd >= 0:

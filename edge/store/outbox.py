@@ -28,7 +28,7 @@ class OutboxRow:
     topic: str
     payload: bytes = field(repr=False)
     retain: bool
-    created_at: float  # seconds since 1970
+    created_at: float  # the store's time, see ages.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +40,4 @@ class OutboxTotals:
     oldest_age_s: float | None  # None when nothing waits
     dropped_age: int
     dropped_size: int
+    dropped_count: int

@@ -75,7 +75,18 @@ _FIRST: tuple[str, ...] = (
     END""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, SEARCH)
+_COUNTS: tuple[str, ...] = (
+    "INSERT INTO totals SELECT 'findings_rows', count(*) FROM findings",
+    "INSERT INTO totals VALUES ('dropped_count', 0)",
+    """CREATE TRIGGER finding_counted AFTER INSERT ON findings BEGIN
+        UPDATE totals SET value = value + 1 WHERE name = 'findings_rows';
+    END""",
+    """CREATE TRIGGER finding_uncounted AFTER DELETE ON findings BEGIN
+        UPDATE totals SET value = value - 1 WHERE name = 'findings_rows';
+    END""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, SEARCH, _COUNTS)
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[Sequence[str]]) -> tuple[int, int]:

@@ -1,8 +1,10 @@
 """SnapshotFolder: the keyframes' pictures as JPEG files, one folder a day.
 
-A snapshot's id is its finding's id, a UUIDv7, which holds the time: folder and age follow from the
-id, no index is needed, and nothing that comes from outside ever becomes a path. Files that are not
-ours are neither counted nor removed. Does not know findings or the database.
+A snapshot's id is its finding's id, a UUIDv7, which holds the time: the folder follows from the id,
+no index is needed, and nothing that comes from outside ever becomes a path. Its age is another
+matter, because the clock that made the id may have been wrong: a file's modification time is the
+store's own time (ages.py). Files that are not ours are neither counted nor removed. Does not know
+findings or the database.
 """
 
 from __future__ import annotations
@@ -10,7 +12,8 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,12 +37,37 @@ _BATCH_FILES = 500  # removed in one call
 
 
 @dataclass(frozen=True, slots=True)
+class SnapshotLimits:
+    """What may stay: nothing stamped before `cutoff_s` (the store's time), so many bytes and
+    pictures at the most. `missing_bytes` are to be freed on top, for the disk's sake.
+    """
+
+    cutoff_s: float
+    max_bytes: int
+    max_count: int | None = None
+    missing_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RemovedSnapshots:
-    """How many went for their age and for the total size, and whether more have to go."""
+    """How many went for their age, the total size, their number and want of space on the disk, and
+    whether more have to go.
+    """
 
     age: int = 0
     size: int = 0
+    count: int = 0
+    space: int = 0
     more: bool = False
+
+
+@dataclass(slots=True)
+class _Day:
+    """What one day's folder holds; `oldest_s` is the store's time of the oldest."""
+
+    num_bytes: int = 0
+    num_files: int = 0
+    oldest_s: float = float("inf")
 
 
 class SnapshotFolder:
@@ -49,19 +77,21 @@ class SnapshotFolder:
     Raises StoreError, here and in every method, where the disk fails.
     """
 
-    def __init__(self, folder: Path, quality: int) -> None:
+    def __init__(self, folder: Path, quality: int, clock: Callable[[], float]) -> None:
+        """`clock` is the store's time, in seconds; stamps that lie after it are set to it."""
         self.folder = folder
         self._quality = quality
+        self._clock = clock
         self._lock = threading.Lock()
         with translated(folder, "reading the snapshots"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._day_bytes = {day: _tidy_day(folder / day) for day in _days(folder)}
+            self._kept = {day: _tidy_day(folder / day, clock()) for day in _days(folder)}
 
     @property
     def total_bytes(self) -> int:
         """What the snapshots take."""
         with self._lock:
-            return sum(self._day_bytes.values())
+            return self._total_bytes()
 
     def save(self, finding_id: str, image: Image) -> str:
         """Encode (H, W, 3) uint8 RGB as JPEG, keep it and return its id.
@@ -79,9 +109,12 @@ class SnapshotFolder:
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 _sync_folder(self.folder)
             replaced_bytes = path.stat().st_size if path.exists() else 0
-            _write_whole(path, data)
-            day = path.parent.name
-            self._day_bytes[day] = self._day_bytes.get(day, 0) + len(data) - replaced_bytes
+            stamp_s = self._clock()
+            _write_whole(path, data, stamp_s)
+            day = self._kept.setdefault(path.parent.name, _Day())
+            day.num_bytes += len(data) - replaced_bytes
+            day.num_files += not replaced_bytes
+            day.oldest_s = min(day.oldest_s, stamp_s)
         return finding_id
 
     def load(self, snapshot_id: str) -> bytes:
@@ -95,36 +128,51 @@ class SnapshotFolder:
             except (FileNotFoundError, NotADirectoryError) as error:
                 raise SnapshotMissing(f"no snapshot {snapshot_id} is kept") from error
 
-    def remove_oldest(self, cutoff: float, max_bytes: int) -> RemovedSnapshots:
-        """Remove snapshots older than `cutoff` (s since 1970) and while all take over `max_bytes`.
+    def remove_oldest(self, limits: SnapshotLimits) -> RemovedSnapshots:
+        """Remove snapshots that may not stay, the oldest first, at most 500 in one call.
 
-        The oldest first, at most 500 in one call.
+        By the stamps of the files; folders one after the other, by their oldest.
         """
-        aged = oversize = 0
+        removed: Counter[str] = Counter()
+        missing_bytes = limits.missing_bytes
         with translated(self.folder, "removing old snapshots"), self._lock:
-            cutoff_day = _day_of(cutoff)
-            for day in sorted(self._day_bytes):
-                excess = sum(self._day_bytes.values()) > max_bytes
-                if day > cutoff_day and not excess:
+            for name in sorted(self._kept, key=lambda day: self._kept[day].oldest_s):
+                if not self._why(limits, self._kept[name].oldest_s, missing_bytes):
                     break
-                files = list(_snapshots_in(self.folder / day))
+                files = sorted(_snapshots_in(self.folder / name))
                 # measured anew: somebody may have removed files by hand
-                self._day_bytes[day] = sum(num_bytes for _, num_bytes in files)
-                for path, num_bytes in sorted(files):
-                    is_aged = _time_of(path.stem) < cutoff
-                    if not is_aged and sum(self._day_bytes.values()) <= max_bytes:
+                day = self._kept[name] = _sum(files)
+                for number, (stamp_s, path, num_bytes) in enumerate(files):
+                    why = self._why(limits, stamp_s, missing_bytes)
+                    if not why:
                         break
-                    if aged + oversize == _BATCH_FILES:
-                        return RemovedSnapshots(aged, oversize, more=True)
+                    if removed.total() == _BATCH_FILES:
+                        return _removed(removed, more=True)
                     path.unlink(missing_ok=True)
-                    self._day_bytes[day] -= num_bytes
-                    aged += is_aged
-                    oversize += not is_aged
-                if self._day_bytes[day] == 0:
-                    del self._day_bytes[day]
+                    missing_bytes -= num_bytes
+                    removed[why] += 1
+                    day.num_bytes -= num_bytes
+                    day.num_files -= 1
+                    day.oldest_s = files[number + 1][0] if day.num_files else float("inf")
+                if not day.num_files:
+                    del self._kept[name]
                     with suppress(OSError):  # not empty: files that are not ours stay
-                        (self.folder / day).rmdir()
-        return RemovedSnapshots(aged, oversize)
+                        (self.folder / name).rmdir()
+        return _removed(removed)
+
+    def _why(self, limits: SnapshotLimits, stamp_s: float, missing_bytes: int) -> str:
+        """Why the oldest snapshot, of that stamp, may not stay; "" if it may."""
+        if stamp_s < limits.cutoff_s:
+            return "age"
+        if self._total_bytes() > limits.max_bytes:
+            return "size"
+        num_files = sum(day.num_files for day in self._kept.values())
+        if limits.max_count is not None and num_files > limits.max_count:
+            return "count"
+        return "space" if missing_bytes > 0 and num_files else ""
+
+    def _total_bytes(self) -> int:
+        return sum(day.num_bytes for day in self._kept.values())
 
     def _path(self, snapshot_id: str) -> Path:
         return self.folder / _day_of(_time_of(snapshot_id)) / f"{snapshot_id}.jpg"
@@ -157,13 +205,14 @@ def _encode(image: Image, quality: int) -> bytes:
     return data.tobytes()
 
 
-def _write_whole(path: Path, data: bytes) -> None:
+def _write_whole(path: Path, data: bytes, stamp_s: float) -> None:
     """Write under another name first: a reader or a crash never sees half a picture."""
     unfinished = path.with_name(f".{path.stem}.tmp")
     try:
         with open(unfinished, "wb", opener=_private) as file:
             file.write(data)
             file.flush()
+            os.utime(file.fileno(), (stamp_s, stamp_s))
             os.fsync(file.fileno())
         unfinished.replace(path)
     except BaseException:
@@ -191,22 +240,38 @@ def _days(folder: Path) -> list[str]:
         ]
 
 
-def _snapshots_in(day_folder: Path) -> Iterator[tuple[Path, int]]:
-    """Our files in one day's folder, and their sizes."""
+def _snapshots_in(day_folder: Path) -> Iterator[tuple[float, Path, int]]:
+    """Our files in one day's folder: the store's time of each, its path and size."""
     try:
         with os.scandir(day_folder) as entries:
             for entry in entries:
                 if _FILE.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
                     with suppress(FileNotFoundError):  # removed by hand a moment ago
-                        yield Path(entry.path), entry.stat(follow_symlinks=False).st_size
+                        found = entry.stat(follow_symlinks=False)
+                        yield found.st_mtime, Path(entry.path), found.st_size
     except FileNotFoundError:
         return  # the whole folder was removed by hand
 
 
-def _tidy_day(day_folder: Path) -> int:
-    """Remove what a crash left half-written; return the bytes of the snapshots there."""
+def _removed(numbers: Counter[str], *, more: bool = False) -> RemovedSnapshots:
+    return RemovedSnapshots(
+        numbers["age"], numbers["size"], numbers["count"], numbers["space"], more
+    )
+
+
+def _sum(files: Sequence[tuple[float, Path, int]]) -> _Day:
+    """The account of files that stand in the order of their stamps."""
+    oldest_s = files[0][0] if files else float("inf")
+    return _Day(sum(num_bytes for *_, num_bytes in files), len(files), oldest_s)
+
+
+def _tidy_day(day_folder: Path, now_s: float) -> _Day:
+    """Remove what a crash left half-written, mend stamps that lie after `now_s`; what is there."""
     with os.scandir(day_folder) as entries:
         unfinished = [e.path for e in entries if _UNFINISHED.fullmatch(e.name)]
     for path in unfinished:
         Path(path).unlink(missing_ok=True)
-    return sum(num_bytes for _, num_bytes in _snapshots_in(day_folder))
+    for stamp_s, kept, _ in list(_snapshots_in(day_folder)):
+        if stamp_s > now_s:
+            os.utime(kept, (now_s, now_s))
+    return _sum(sorted(_snapshots_in(day_folder)))

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from edge.findings import PoolStats, ServerStats
 from edge.present import Present
 from edge.web.events import Events
+from edge.web.health_metrics import disk_metrics, strain_metrics
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -53,6 +54,9 @@ class _Figures(Collector):
         yield _counter(
             "edge_analyzer_restarts", "Analyzer processes replaced", stats.analyzer_restarts
         )
+        yield _counter(
+            "edge_analyzer_recycled", "Analyzer processes that had grown", stats.analyzer_recycled
+        )
         if stats.analysis_ms_median is not None:
             seconds = stats.analysis_ms_median / 1000
             yield _gauge("edge_analysis_seconds_median", "A keyframe's analysis", seconds)
@@ -71,6 +75,7 @@ class _Figures(Collector):
         )
         dropped.add_metric(["age"], outbox.dropped_age)
         dropped.add_metric(["size"], outbox.dropped_size)
+        dropped.add_metric(["count"], outbox.dropped_count)
         yield dropped
         memory = GaugeMetricFamily(
             "edge_process_resident_bytes", "Memory of each process", labels=["process"]
@@ -80,6 +85,10 @@ class _Figures(Collector):
         yield memory
         if stats.temperature_c is not None:
             yield _gauge("edge_temperature_celsius", "The processor's", stats.temperature_c)
+        if stats.disk is not None:
+            yield from disk_metrics(stats.disk)
+        if stats.strain is not None:
+            yield from strain_metrics(stats.strain)
         yield _gauge("edge_event_clients", "Who listens to events", self._events.num_clients)
         yield _counter(
             "edge_event_clients_dropped", "Clients too slow for events", self._events.num_dropped

@@ -81,7 +81,7 @@ def measure_commits(folder: Path) -> None:
         def browse() -> None:
             while not stop.wait(0.05):
                 store.findings(limit=100)
-                store.enforce_limits(time.time())
+                store.enforce_limits()
 
         beside = [threading.Thread(target=body) for body in (publish, browse)]
         for thread in beside:

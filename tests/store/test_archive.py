@@ -3,6 +3,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -91,15 +92,17 @@ def test_every_word_must_occur(store: Store, archive: Archive, text: str, is_fou
     assert ids(archive, text=text) == ([finding.id] if is_found else [])
 
 
-def test_the_index_follows_updates_and_removal(store: Store, archive: Archive) -> None:
-    first = keep(store, kind="new", ts=T0)
-    assert ids(archive, text="dog") == []
-    keep(store, finding_id=first.id, ts=T0, summary="A dog", verdicts=[verdict("dog")])
-    assert ids(archive, text="dog") == ids(archive, rule="dog") == [first.id]
-    keep(store, finding_id=first.id, ts=T0, summary="A cat")
-    assert ids(archive, text="dog") == ids(archive, rule="dog") == []
-    store.enforce_limits(T0 + 10 * 365 * 86_400)
-    assert ids(archive) == ids(archive, text="cat") == []
+def test_the_index_follows_updates_and_removal(settings: StoreSettings) -> None:
+    room_for_none = replace(settings, findings_max_bytes=1)
+    with open_store(room_for_none) as store, closing(store.open_archive()) as archive:
+        first = keep(store, kind="new", ts=T0)
+        assert ids(archive, text="dog") == []
+        keep(store, finding_id=first.id, ts=T0, summary="A dog", verdicts=[verdict("dog")])
+        assert ids(archive, text="dog") == ids(archive, rule="dog") == [first.id]
+        keep(store, finding_id=first.id, ts=T0, summary="A cat")
+        assert ids(archive, text="dog") == ids(archive, rule="dog") == []
+        store.enforce_limits()
+        assert ids(archive) == ids(archive, text="cat") == []
 
 
 def test_pages_follow_each_other_without_gap_or_repetition(store: Store, archive: Archive) -> None:

@@ -6,7 +6,7 @@ import os
 import resource
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -19,17 +19,7 @@ from edge.store.database import Store, open_store
 from edge.store.outbox import OutboxMessage
 from edge.store.settings import StoreSettings
 from tests.support.finding_samples import build_finding
-
-
-def fill(disk: Path) -> Path:
-    """Take what is left of the disk, to the last byte."""
-    filler = disk / "filler"
-    with filler.open("wb", buffering=0) as file:
-        for size_bytes in (1 << 16, 4096, 1):
-            with suppress(OSError):
-                while file.write(bytes(size_bytes)):
-                    pass
-    return filler
+from tests.support.small_disk import fill
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def use(store: Store) -> None:
     store.open_findings()
     store.outbox_stats()
     store.retire([row.id for row in store.pending(1000)])
-    store.enforce_limits(NOW)
+    store.enforce_limits()
 
 
 def kept_aside(folder: Path) -> list[Path]:
@@ -343,7 +343,8 @@ def test_what_is_new_is_for_this_user_alone(settings: StoreSettings) -> None:
             modes = {p: p.stat().st_mode & 0o777 for p in settings.folder.rglob("*")}
     finally:
         os.umask(before)
-    assert len(modes) == 7  # the database with -wal and -shm, the lock, snapshots, a day, a JPEG
+    # the database with -wal and -shm, the lock, the reserve, snapshots, a day, a JPEG
+    assert len(modes) == 8
     assert settings.folder.stat().st_mode & 0o777 == 0o700
     assert {
         path: mode for path, mode in modes.items() if mode != (0o700 if path.is_dir() else 0o600)

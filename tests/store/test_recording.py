@@ -68,7 +68,7 @@ def test_a_seq_that_is_not_the_next_is_refused_and_changes_nothing(store: Store,
 
 def test_update_and_end_replace_the_finding_and_add_messages(settings: StoreSettings) -> None:
     now = [1000.0]
-    with open_store(settings, clock=lambda: now[0], monotonic=lambda: now[0]) as store:
+    with open_store(settings, clock=lambda: now[0], uptime=lambda: now[0]) as store:
         first = record_new(store)
         now[0] = 2000.0
         record_new(store, kind="update", finding_id=first.id, summary="a parcel")
@@ -180,7 +180,7 @@ def test_an_id_is_never_used_again(settings: StoreSettings) -> None:
 
 def test_outbox_stats_follow_every_change(settings: StoreSettings) -> None:
     now = [1000.0]
-    with open_store(settings, clock=lambda: now[0], monotonic=lambda: now[0]) as store:
+    with open_store(settings, clock=lambda: now[0], uptime=lambda: now[0]) as store:
         assert store.outbox_stats().pending == 0
         assert store.outbox_stats().pending_bytes == 0
         assert store.outbox_stats().oldest_age_s is None
@@ -297,7 +297,7 @@ def test_threads_record_retire_read_and_trim_together(store: Store) -> None:
         while not written.is_set():
             store.findings(limit=20)
             store.outbox_stats()
-            store.enforce_limits(0.0)
+            store.enforce_limits()
 
     with ThreadPoolExecutor() as threads:
         others = [threads.submit(publish), threads.submit(read)]

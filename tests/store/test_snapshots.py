@@ -16,7 +16,7 @@ import pytest
 from edge.errors import SnapshotMissing, StoreError
 from edge.findings import new_finding_id
 from edge.frames import Image
-from edge.store.snapshots import RemovedSnapshots, SnapshotFolder
+from edge.store.snapshots import RemovedSnapshots, SnapshotFolder, SnapshotLimits
 
 DAY_S = 86_400.0
 START = datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()
@@ -32,9 +32,36 @@ def noise(seed: int = 1, height: int = 48, width: int = 64) -> Image:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
+class Now:
+    """The store's time, which the test sets."""
+
+    def __init__(self) -> None:
+        self.now_s = START
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> SnapshotFolder:
-    return SnapshotFolder(tmp_path / "snapshots", quality=85)
+def now() -> Now:
+    return Now()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, now: Now) -> SnapshotFolder:
+    return SnapshotFolder(tmp_path / "snapshots", 85, now)
+
+
+def save_at(folder: SnapshotFolder, now: Now, *times_s: float) -> list[str]:
+    """One snapshot for each time, taken then by a clock that is right; their ids."""
+    ids = []
+    for now.now_s in times_s:
+        ids.append(folder.save(id_at(now.now_s), noise()))
+    return ids
+
+
+def limits(cutoff_s: float = NEVER, max_bytes: int = 10**9, **more: int) -> SnapshotLimits:
+    return SnapshotLimits(cutoff_s, max_bytes, **more)
 
 
 def files(folder: SnapshotFolder) -> list[Path]:
@@ -59,7 +86,7 @@ def test_a_picture_comes_back_with_its_colours(folder: SnapshotFolder) -> None:
 def test_quality_makes_the_size(tmp_path: Path) -> None:
     sizes = []
     for quality in (20, 60, 95):
-        folder = SnapshotFolder(tmp_path / str(quality), quality)
+        folder = SnapshotFolder(tmp_path / str(quality), quality, Now())
         sizes.append(len(folder.load(folder.save(new_finding_id(), noise()))))
     assert sizes == sorted(sizes)
     assert sizes[0] * 2 < sizes[2]
@@ -199,44 +226,78 @@ def test_a_reader_never_sees_half_a_picture(folder: SnapshotFolder) -> None:
     assert num_read > 10
 
 
-def test_old_snapshots_go_with_their_empty_day_folders(folder: SnapshotFolder) -> None:
-    ids = [folder.save(id_at(START + hour * 3600), noise(hour)) for hour in range(0, 72, 6)]
-    assert folder.remove_oldest(START, 10**9) == RemovedSnapshots()
-    assert folder.remove_oldest(START + 15 * 3600, 10**9) == RemovedSnapshots(age=3)
+HOURS = [START + hour * 3600 for hour in range(0, 72, 6)]
+
+
+def test_old_snapshots_go_with_their_empty_day_folders(folder: SnapshotFolder, now: Now) -> None:
+    ids = save_at(folder, now, *HOURS)
+    assert folder.remove_oldest(limits(START)) == RemovedSnapshots()
+    assert folder.remove_oldest(limits(START + 15 * 3600)) == RemovedSnapshots(age=3)
     assert sorted(p.stem for p in files(folder)) == sorted(ids[3:])
     assert not (folder.folder / "2026-03-01").exists()
     assert folder.total_bytes == sum(p.stat().st_size for p in files(folder))
-    assert folder.remove_oldest(START + 9 * DAY_S, 10**9) == RemovedSnapshots(age=9)
+    assert folder.remove_oldest(limits(START + 9 * DAY_S)) == RemovedSnapshots(age=9)
     assert list(folder.folder.iterdir()) == []
     assert folder.total_bytes == 0
 
 
-def test_surplus_snapshots_go_oldest_first(tmp_path: Path) -> None:
-    folder = SnapshotFolder(tmp_path, 85)
-    ids = [folder.save(id_at(START + hour * 3600), noise()) for hour in range(0, 72, 6)]
+def test_surplus_snapshots_go_oldest_first(tmp_path: Path, now: Now) -> None:
+    folder = SnapshotFolder(tmp_path, 85, now)
+    ids = save_at(folder, now, *HOURS)
     each = folder.total_bytes // len(ids)
-    assert folder.remove_oldest(NEVER, 5 * each) == RemovedSnapshots(size=7)
+    assert folder.remove_oldest(limits(max_bytes=5 * each)) == RemovedSnapshots(size=7)
     assert sorted(p.stem for p in files(folder)) == sorted(ids[7:])
 
-    folder = SnapshotFolder(tmp_path, 85)
+    folder = SnapshotFolder(tmp_path, 85, now)
     assert folder.total_bytes == 5 * each, "counted again at the next start"
-    assert folder.remove_oldest(NEVER, 2 * each) == RemovedSnapshots(size=3)
-    assert sorted(p.stem for p in files(folder)) == sorted(ids[10:])
+    assert folder.remove_oldest(limits(max_count=3)) == RemovedSnapshots(count=2)
+    assert folder.remove_oldest(limits(max_count=3)) == RemovedSnapshots()
+    assert folder.remove_oldest(limits(max_bytes=2 * each)) == RemovedSnapshots(size=1)
+    assert folder.remove_oldest(limits(missing_bytes=each - 9)) == RemovedSnapshots(space=1)
+    assert sorted(p.stem for p in files(folder)) == sorted(ids[11:])
+    assert folder.remove_oldest(limits(missing_bytes=9 * each)) == RemovedSnapshots(space=1)
 
 
-def test_one_call_removes_a_bounded_number(tmp_path: Path) -> None:
+def test_one_call_removes_a_bounded_number(tmp_path: Path, now: Now) -> None:
     day = tmp_path / "2026-03-01"
     day.mkdir()
     for i in range(1100):
-        (day / f"{id_at(START + i)}.jpg").write_bytes(b"12345")
-    folder = SnapshotFolder(tmp_path, 85)
-    assert folder.remove_oldest(START + DAY_S, 10**9) == RemovedSnapshots(age=500, more=True)
+        path = day / f"{id_at(START + i)}.jpg"
+        path.write_bytes(b"12345")
+        os.utime(path, (START + i, START + i))
+    now.now_s = START + DAY_S
+    folder = SnapshotFolder(tmp_path, 85, now)
+    old = limits(START + DAY_S)
+    assert folder.remove_oldest(old) == RemovedSnapshots(age=500, more=True)
     assert folder.total_bytes == 600 * 5
-    assert folder.remove_oldest(START + DAY_S, 10**9) == RemovedSnapshots(age=500, more=True)
-    assert folder.remove_oldest(START + DAY_S, 10**9) == RemovedSnapshots(age=100)
+    assert folder.remove_oldest(old) == RemovedSnapshots(age=500, more=True)
+    assert folder.remove_oldest(old) == RemovedSnapshots(age=100)
 
 
-def test_files_that_are_not_ours_stay_and_do_not_count(tmp_path: Path) -> None:
+@pytest.mark.parametrize("step_s", [DAY_S, -DAY_S, 50 * 365 * DAY_S, -50 * 365 * DAY_S])
+def test_the_age_is_the_stores_time_whatever_the_clock_said(
+    folder: SnapshotFolder, now: Now, step_s: float
+) -> None:
+    """Ids are made by the system's clock, which is set right and wrong in turn."""
+    ids = []
+    for hour in range(24):
+        now.now_s = START + hour * 3600
+        ids.append(folder.save(id_at(now.now_s + hour % 2 * step_s), noise()))
+    assert folder.remove_oldest(limits(START)) == RemovedSnapshots()
+    assert folder.remove_oldest(limits(START + 6 * 3600)) == RemovedSnapshots(age=6)
+    assert sorted(p.stem for p in files(folder)) == sorted(ids[6:])
+    assert folder.remove_oldest(limits(START + DAY_S)) == RemovedSnapshots(age=18)
+
+
+def test_a_stamp_from_the_future_is_mended_at_the_start(tmp_path: Path, now: Now) -> None:
+    SnapshotFolder(tmp_path, 85, now).save(id_at(START), noise())
+    now.now_s = START - 1000
+    folder = SnapshotFolder(tmp_path, 85, now)
+    assert folder.remove_oldest(limits(START - 1000)) == RemovedSnapshots()
+    assert folder.remove_oldest(limits(START - 999)) == RemovedSnapshots(age=1)
+
+
+def test_files_that_are_not_ours_stay_and_do_not_count(tmp_path: Path, now: Now) -> None:
     day = tmp_path / "2026-03-01"
     foreign = [
         tmp_path / "notes.txt",
@@ -258,16 +319,16 @@ def test_files_that_are_not_ours_stay_and_do_not_count(tmp_path: Path) -> None:
     (tmp_path / "2026-02-28").symlink_to(elsewhere)
     (day / f"{id_at(START)}.jpg").symlink_to(foreign[0])
 
-    folder = SnapshotFolder(tmp_path, 85)
+    folder = SnapshotFolder(tmp_path, 85, now)
     assert folder.total_bytes == 0
     folder.save(id_at(START), noise())
-    assert folder.remove_oldest(START + DAY_S, 1) == RemovedSnapshots(age=1)
+    assert folder.remove_oldest(limits(START + DAY_S, 1)) == RemovedSnapshots(age=1)
     assert all(path.read_bytes()[:1] == b"x" for path in foreign)
     assert folder.total_bytes == 0
 
 
-def test_files_removed_by_hand_are_no_trouble(folder: SnapshotFolder) -> None:
-    ids = [folder.save(id_at(START + i * DAY_S), noise(i)) for i in range(4)]
+def test_files_removed_by_hand_are_no_trouble(folder: SnapshotFolder, now: Now) -> None:
+    ids = save_at(folder, now, *(START + i * DAY_S for i in range(4)))
     paths = files(folder)
     each = folder.total_bytes // 4
     paths[0].unlink()
@@ -275,20 +336,20 @@ def test_files_removed_by_hand_are_no_trouble(folder: SnapshotFolder) -> None:
     paths[1].unlink()
     with pytest.raises(SnapshotMissing):
         folder.load(ids[0])
-    assert folder.remove_oldest(NEVER, 2 * each + 100) == RemovedSnapshots()
+    assert folder.remove_oldest(limits(max_bytes=2 * each + 100)) == RemovedSnapshots()
     assert folder.total_bytes == sum(p.stat().st_size for p in files(folder))
     assert len(files(folder)) == 2
     folder.save(ids[0], noise())
     assert folder.load(ids[0])
 
 
-def test_what_a_crash_left_half_written_is_removed_at_the_start(tmp_path: Path) -> None:
+def test_what_a_crash_left_half_written_is_removed_at_the_start(tmp_path: Path, now: Now) -> None:
     day = tmp_path / "2026-03-01"
     day.mkdir()
     half = day / f".{id_at(START)}.tmp"
     half.write_bytes(b"half")
     others = day / ".editor.tmp"
     others.write_bytes(b"mine")
-    SnapshotFolder(tmp_path, 85)
+    SnapshotFolder(tmp_path, 85, now)
     assert not half.exists()
     assert others.exists()

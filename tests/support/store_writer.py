@@ -53,7 +53,7 @@ def retire(store: Store, say: int) -> None:
             camera, seq = json.loads(row.payload)
             os.write(say, f"retiring {camera} {seq}\n".encode())
         store.retire([row.id for row in rows])
-        store.enforce_limits(time.time())
+        store.enforce_limits()
 
 
 def run_round(folder: Path, num_commits: int, delay_s: float) -> None:
