@@ -18,8 +18,9 @@ class DiskStats(Document):
     """The disk that holds the store."""
 
     state: Literal["ok", "low", "full"] = Field(
-        description="low: less is free than `store.min_free`, the oldest is deleted; full: a write "
-        "was refused, findings go into a reserve and no snapshots are kept until there is space"
+        description="low: less is free than `store.min_free` and nothing is left to delete but "
+        "what is not delivered; full: a write was refused, findings go into a reserve and no "
+        "snapshots are kept until there is space"
     )
     free_bytes: int
     floor_bytes: int = Field(description="what is to be free")

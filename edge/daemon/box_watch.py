@@ -94,14 +94,15 @@ class BoxWatch:
     def _look_at_disk(self, now_mono_s: float) -> None:
         for finding_id in self._disk.take_failed():
             self._reporter.without_snapshot(finding_id)
+        room = self._store.room
         try:
-            word = self._store.room.facts().word
+            word, is_short = room.facts().word, room.missing_bytes > 0
         except StoreError as error:
             log.error("%s", error)
             return
         is_news = word != self._room
         self._room = word
-        interval_s = CLEAR_S if word == "ok" else CLEAR_SHORT_S
+        interval_s = CLEAR_SHORT_S if is_short or word != "ok" else CLEAR_S
         if is_news or now_mono_s - self._cleared_mono_s >= interval_s:
             self._cleared_mono_s = now_mono_s
             self._disk.clear_old()

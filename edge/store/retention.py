@@ -29,6 +29,7 @@ _BATCH_ROWS = 500
 _BATCH_BYTES = 8 << 20  # freeing a large row takes a page write for each 4 kB of it
 _SPARE_PAGES = 256  # unused pages kept for the next rows instead of shrinking and growing (1 MB)
 _VACUUM_PAGES = 512  # in one transaction
+_TELL_SPACE_S = 3600.0
 
 Row = tuple[int, int, float]  # number, bytes, the store's time
 Why = Literal["age", "size", "count", "space"]
@@ -140,6 +141,8 @@ class Retention:
         self._snapshots = snapshots
         self._ages = ages
         self._room = room
+        self._for_space: Counter[str] = Counter()  # deleted for want of space since it was told
+        self._told_s = float("-inf")
         self._lock = threading.Lock()
 
     def enforce(self) -> Removed:
@@ -156,16 +159,11 @@ class Retention:
             spare_pages = 0 if self._room.missing_bytes else _SPARE_PAGES
             unused_pages = self._shrink(spare_pages)
             self._connections.checkpoint()
-            self._room.look()
+            more = outbox_more or findings_more or snapshots.more or unused_pages > spare_pages
+            self._room.look(is_cleared=not more)
+            self._tell_space(snapshots.space, findings["space"])
         if outbox:
             _log.warning("outbox: dropped unsent messages: %s", _in_words(outbox))
-        if findings["space"] or snapshots.space:
-            _log.warning(
-                "the disk has too little free space: deleted %d of the oldest pictures and %d of "
-                "the oldest delivered findings",
-                snapshots.space,
-                findings["space"],
-            )
         return Removed(
             **{f"findings_{why}": number for why, number in findings.items()},
             **{f"outbox_{why}": number for why, number in outbox.items()},
@@ -173,8 +171,24 @@ class Retention:
             snapshots_size=snapshots.size,
             snapshots_count=snapshots.count,
             snapshots_space=snapshots.space,
-            more=outbox_more or findings_more or snapshots.more or unused_pages > spare_pages,
+            more=more,
         )
+
+    def _tell_space(self, num_snapshots: int, num_findings: int) -> None:
+        """Once an hour at the most: a disk smaller than the limits is at its floor all the time."""
+        self._for_space += Counter(snapshots=num_snapshots, findings=num_findings)
+        now_s = self._ages.now()
+        if not self._for_space or now_s - self._told_s < _TELL_SPACE_S:
+            return
+        _log.warning(
+            "the disk is short of space: %d of the oldest pictures and %d of the oldest delivered "
+            "findings were deleted before their time, so that %.0f MB stay free",
+            self._for_space["snapshots"],
+            self._for_space["findings"],
+            self._room.facts().floor_bytes / 1e6,
+        )
+        self._told_s = now_s
+        self._for_space.clear()
 
     def _remove_snapshots(self) -> RemovedSnapshots:
         settings = self._settings

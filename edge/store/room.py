@@ -7,7 +7,6 @@ there is space for it again. Knows neither the database nor what is deleted to m
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import threading
@@ -35,7 +34,9 @@ RoomWord = Literal["ok", "low", "full"]
 
 @dataclass(frozen=True, slots=True)
 class RoomFacts:
-    """`low`: less is free than is to be; `full`: a write was refused and there is no space yet."""
+    """`low`: less is free than is to be, and nothing more can be deleted; `full`: a write was
+    refused and there is no space yet.
+    """
 
     word: RoomWord
     free_bytes: int
@@ -55,6 +56,7 @@ class Room:
         self._path = settings.folder / RESERVE_NAME
         self._lock = threading.Lock()
         self._is_full = False
+        self._is_low = False
         self._word: RoomWord = "ok"  # as last told
         self._is_told_without = False
         with translated(self._path, "reading the reserve"):
@@ -79,9 +81,7 @@ class Room:
     def facts(self) -> RoomFacts:
         """How it is now."""
         free_bytes, floor_bytes = self._measure()
-        word: RoomWord = "low" if free_bytes < floor_bytes else "ok"
-        if self._is_full:
-            word = "full"
+        word: RoomWord = "full" if self._is_full else "low" if self._is_low else "ok"
         return RoomFacts(word, free_bytes, floor_bytes, self._has_reserve)
 
     def refused(self) -> bool:
@@ -102,12 +102,18 @@ class Room:
             self._is_full = True
             self._tell_change()
 
-    def look(self) -> RoomFacts:
-        """Take the reserve back if there is space for it, and say in the log what has changed."""
+    def look(self, *, is_cleared: bool = False) -> RoomFacts:
+        """Take the reserve back if there is space for it, and say in the log what has changed.
+
+        `is_cleared`: all has just been deleted that may be.
+        """
         with self._lock:
             is_enough = self._measure()[0] >= self._enough_bytes()
             if is_enough and (self._has_reserve or self._take()):
                 self._is_full = False
+            free_bytes, floor_bytes = self._measure()
+            if is_cleared or free_bytes >= floor_bytes:
+                self._is_low = free_bytes < floor_bytes
             return self._tell_change()
 
     def _enough_bytes(self) -> int:
@@ -156,13 +162,14 @@ class Room:
 
 
 def _fill(descriptor: int) -> None:
-    """RESERVE_BYTES that no file system can compress or leave out, on the disk."""
+    """Take RESERVE_BYTES on the disk."""
+    os.posix_fallocate(descriptor, 0, RESERVE_BYTES)
+    if os.fstat(descriptor).st_blocks * 512 >= RESERVE_BYTES:
+        return
+    # Promised, but not given: some file systems leave zeros out. What is random they must keep.
     left_bytes = RESERVE_BYTES
     while left_bytes:
-        written = os.write(descriptor, os.urandom(min(left_bytes, 1 << 20)))
-        if not written:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        left_bytes -= written
+        left_bytes -= os.write(descriptor, os.urandom(min(left_bytes, 1 << 20)))
     os.fsync(descriptor)
 
 
@@ -176,8 +183,8 @@ def _tell(folder: Path, facts: RoomFacts) -> None:
         )
     elif facts.word == "low":
         _log.warning(
-            "%s: %.0f MB are free, less than the %.0f MB that are to be (`store.min_free`): the "
-            "oldest pictures are deleted, then the oldest delivered findings",
+            "%s: %.0f MB are free, less than the %.0f MB that are to be (`store.min_free`), and "
+            "there are no pictures and delivered findings left to delete; free some space there",
             folder,
             free_mb,
             facts.floor_bytes / 1e6,

@@ -64,8 +64,8 @@ class Bench:
         )
         self.start_analyzer()
 
-    def start_analyzer(self) -> None:
-        self.now += 100
+    def start_analyzer(self, after_s: float = 100.0) -> None:
+        self.now += after_s
         self.host.check(self.now)
         self.analyst.heard(EngineReady(ModelInfo("tiny", "int8", 1.5), 0.1))
 

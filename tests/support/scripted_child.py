@@ -8,6 +8,7 @@ class ScriptedChild:
 
     def __init__(self, generation: int) -> None:
         self.generation = generation
+        self.pid = 1000 + generation
         self.sent: list[object] = []
         self.killed = False
 

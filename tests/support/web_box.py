@@ -27,6 +27,7 @@ from edge.findings import (
 )
 from edge.frames import Image
 from edge.geometry import Box, Polygon
+from edge.health import DiskStats, StrainStats
 from edge.present import CameraNow, Judgement, Present, RuleNow, RuleTally
 from edge.questions import Answer, Description, ModelInfo, Timing, yes_no
 from edge.tuning import (
@@ -218,6 +219,26 @@ def build_present(cameras: Iterable[str] = ("porch",)) -> Present:
             dropped_age=0,
             dropped_size=0,
             oldest_age_s=None,
+        ),
+        disk=DiskStats(
+            state="ok",
+            free_bytes=9_000_000_000,
+            floor_bytes=1_000_000_000,
+            reserve=True,
+            unwritten=0,
+            lost=0,
+            snapshots_dropped=0,
+        ),
+        strain=StrainStats(
+            throttled=False,
+            throttle_events=0,
+            frequency_mhz=2900.0,
+            frequency_limit_mhz=3400.0,
+            frequency_max_mhz=3400.0,
+            swapping=False,
+            swap_in_bytes_s=0.0,
+            swap_out_bytes_s=0.0,
+            memory_pressure=0.0,
         ),
         analyzer="ready",
         analyzer_restarts=0,
