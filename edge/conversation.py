@@ -22,8 +22,7 @@ from edge.heatmap import AttentionMap
 from edge.questions import MAX_QUESTIONS, Answer, Description, Question, Timing, View
 
 Role = Literal["system", "user", "assistant"]
-# "early": the model wanted to end a document that was not whole yet
-Ending = Literal["stop", "tokens", "chars", "deadline", "loop", "early", "cancelled"]
+Ending = Literal["stop", "tokens", "chars", "deadline", "loop", "cancelled"]
 
 MAX_PICTURES = 16  # in one turn
 MAX_NEW_TOKENS = 4096

@@ -141,9 +141,6 @@ class _Writer:
         """Write to the end."""
         guide = self.guide
         while not guide.is_complete():
-            if int(np.argmax(self._pen.logits)) in self._eos:
-                self._close("early")
-                return
             self._choose()
             self._end_loop()
             self._end_repeats()
@@ -161,14 +158,22 @@ class _Writer:
             self._feed()
 
     def _choose(self) -> None:
-        """One token of the model's, and what must follow it."""
-        self.guide.take_best(self._pen.logits)
+        """One token of the model's, and what must follow it. Where the model would end a document
+        that is not whole yet, a string ends; else it says what it would of all that fits.
+        """
+        if int(np.argmax(self._pen.logits)) not in self._eos or not self._end_string():
+            self.guide.take_best(self._pen.logits)
         self.num_chosen += 1
         self._pen.num_written += 1
         chosen_end = len(self.guide.ids)
         self.guide.take_forced()
         if len(self.guide.ids) > chosen_end:
             self._value_start = len(self.guide.ids)
+
+    def _end_string(self) -> bool:
+        """End the string in which the document is; False, and no change, if it may not end."""
+        guide = self.guide
+        return locate(guide.text).string_at >= 0 and guide.try_take(guide.encode('"'))
 
     def _feed(self) -> None:
         unfed = self.guide.ids[self._num_fed :]

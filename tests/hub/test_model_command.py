@@ -35,10 +35,12 @@ def test_pull_then_info(server, tmp_path, capsys):
     assert main(["model", "pull"]) == 0
     out, err = capsys.readouterr()
     folder = tmp_path / "models" / DEFAULT_MODEL
+    needed = [p for p in DEMO_DIR.iterdir() if p.name != "MODEL_CARD.md"]
+    size = f"{sum(p.stat().st_size for p in needed) / 1e6:.1f} MB"
     assert f"{DEFAULT_MODEL} at " in out
-    assert ": complete, 2.6 MB" in out
+    assert f": complete, {size}" in out
     assert str(folder) in out
-    assert "2.6 MB, commit" in err
+    assert f"{size}, commit" in err
     assert (folder / MANIFEST).exists()
     assert not (folder / "MODEL_CARD.md").exists()
 
@@ -48,8 +50,8 @@ def test_pull_then_info(server, tmp_path, capsys):
     assert f"pulled      {DEFAULT_MODEL} at" in out
     assert BIG in out
     assert "precision   int8" in out
-    assert "4 layers, hidden 128" in out
-    assert "answers mean nothing" in out
+    assert "6 layers, hidden 192" in out
+    assert "real pictures mean nothing" in out
 
     assert main(["model", "pull"]) == 0
     assert "already complete" in capsys.readouterr().out

@@ -85,8 +85,8 @@ def tokens_of(engine, image, asked, *, boxes=()):
 
 def test_eight_rules_on_a_crop_fit_a_block(demo_engine, noise):
     image = noise(256, 192)  # 48 visual tokens
-    assert tokens_of(demo_engine, image, YES_NO[:8]) == 62
-    assert tokens_of(demo_engine, image, YES_NO[:9]) == 63
+    assert tokens_of(demo_engine, image, YES_NO[:8]) == 64
+    assert tokens_of(demo_engine, image, YES_NO[:9]) == 65
 
 
 def test_a_rule_costs_a_token(demo_engine, noise):
@@ -309,7 +309,7 @@ def test_info(demo_engine):
     info = demo_engine.info
     assert info.demonstration
     assert info.precision == "int8"
-    assert 1 < info.parameters_m < 5
+    assert 4 < info.parameters_m < 8
 
 
 def test_fast_settings_stay_close_to_accurate_ones(demo_dir, demo_engine, noise):

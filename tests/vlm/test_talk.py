@@ -205,7 +205,7 @@ def test_a_region_is_shown_at_native_resolution(demo_engine, noise):
 
 def test_pieces_make_up_the_text(demo_engine, noise):
     pieces = []
-    turn = opening("a", noise(256, 192), questions.text("t", "描述一下", 200))
+    turn = opening("a", noise(256, 192), questions.text("t", "Describe the picture.", 200))
     turn = replace(turn, writing=Writing(40, wants_chances=True, alternatives=3))
     result = demo_engine.talk(turn, pieces.append)
     assert len(pieces) > 3
