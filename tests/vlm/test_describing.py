@@ -236,7 +236,7 @@ def test_loops_are_cut_and_the_rest_is_written(bench, unit):
 
 
 def test_where_a_model_would_end_only_its_string_does(bench):
-    """A document that is not whole may not end: all else is what the model would say most likely."""
+    """A document that is not whole may not end: all else is what fits and is most likely."""
     told, _ = bench.tell('{"summary": "A man')
     assert told.summary == "A man"
     assert not told.truncated
@@ -314,8 +314,6 @@ def test_of_a_free_text_what_was_written_is_kept(bench):
     notes = [bench.written_in(script, schema, n).get("note", "") for n in range(1, num)]
     assert len(set(notes)) > 4, "it grows token by token"
     assert all("A man at the gate with a dog.".startswith(note) for note in notes)
-    none = '{"note": "", "n": 4}'
-    assert bench.written_in(none, schema, 1) == {}, "a text that was not begun is none"
 
 
 def test_own_summary_is_the_summary(bench):
