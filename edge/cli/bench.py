@@ -6,6 +6,7 @@
     edge bench --capture porch.mp4
     edge bench --pool
     edge bench --calibrate /etc/edge/edge.yaml
+    edge bench --soak 10 --kills 100 --seed 1
 
 Prints the machine, how long starting takes, a table of rules and picture sizes, text, memory, and
 how near all that is to what the machine's memory and 8-bit arithmetic allow. Medians with
@@ -28,6 +29,7 @@ from edge.hub.places import find_model
 NAME = "bench"
 HELP = "measure the engine on this machine"
 ROUNDS, QUICK_ROUNDS, CAPTURE_ROUNDS = 10, 2, 3
+SOAK_KILLS = 100
 POOL_MODEL_S, POOL_JOBS, POOL_QUICK_JOBS = 0.8, 48, 12
 
 
@@ -66,6 +68,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="measure instead, in half a minute, what a keyframe takes the model of this "
         "configuration, and keep it for the daemon, `edge check` and `edge doctor`",
     )
+    parser.add_argument(
+        "--soak",
+        type=float,
+        metavar="MINUTES",
+        help="instead of measuring, run four drawn cameras for so long while processes are killed, "
+        "the disk is full and the broker away, and see whether anything is lost",
+    )
+    parser.add_argument(
+        "--kills",
+        type=int,
+        default=SOAK_KILLS,
+        metavar="N",
+        help="of a soak (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, help="of a soak: what is killed, and when (default: 1)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="also draw the report as PNG")
     parser.add_argument("--quick", action="store_true", help="fewer sizes, rules and rounds")
@@ -95,6 +114,8 @@ def run(args: argparse.Namespace) -> int:
         return _run_pool(args)
     if args.calibrate is not None:
         return _run_calibrate(args)
+    if args.soak is not None:
+        return _run_soak(args)
     model_dir = find_model(args.model)
     if args.against == "genai" and importlib.util.find_spec("openvino_genai") is None:
         raise ModelMissing(
@@ -176,6 +197,21 @@ def _run_calibrate(args: argparse.Namespace) -> int:
         print(as_text((as_table(pace),)))
         print(f"kept in {path}", file=sys.stderr)
     return 0
+
+
+def _run_soak(args: argparse.Namespace) -> int:
+    from edge.bench.soak.plan import build_plan
+    from edge.bench.soak.report import as_document, as_tables
+    from edge.bench.soak.run import run_soak
+    from edge.bench.tables import as_text
+
+    plan = build_plan(60 * args.soak, args.kills, args.seed)
+    soak = run_soak(plan, lambda text: print(text, file=sys.stderr, flush=True))
+    if args.json:
+        print(json.dumps(as_document(soak), ensure_ascii=False))
+    else:
+        print(as_text(as_tables(soak)))
+    return 1 if soak.faults() else 0
 
 
 def _at_least_one(word: str) -> int:

@@ -1,6 +1,7 @@
 """A broker of our own for the demo: Debian's mosquitto as a child, on loopback, for its lifetime.
 
-Keeps nothing on disk and lets everybody on this machine in. Used by `edge demo` and by tests.
+Keeps nothing on disk unless it is told where, and lets everybody on this machine in. Used by
+`edge demo`, `edge bench` and by tests.
 """
 
 from __future__ import annotations
@@ -24,18 +25,21 @@ log = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 5.0
+KEPT_MESSAGES = 100_000  # for one session that is away; mosquitto's own limit is 1000
 _SBIN = "/usr/sbin:/usr/local/sbin"  # where Debian puts it; not on every user's PATH
 
 
 class LocalBroker:
     """A mosquitto on a free loopback port (or the given one) between `with` and its end.
 
-    Entering raises DeliveryError if mosquitto is not installed or does not start.
+    With `kept_in`, a folder, sessions and what waits for them outlive a stop and start. Entering
+    raises DeliveryError if mosquitto is not installed or does not start.
     """
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, *, kept_in: Path | None = None) -> None:
         self.host = HOST
-        self.port = port or _free_port()
+        self.port = port or free_port()
+        self._kept_in = kept_in
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
@@ -48,7 +52,7 @@ class LocalBroker:
         self._folder = tempfile.TemporaryDirectory(prefix="edge-broker-")
         config = Path(self._folder.name, "mosquitto.conf")
         config.write_text(
-            f"listener {self.port} {HOST}\nallow_anonymous true\npersistence false\n"
+            f"listener {self.port} {HOST}\nallow_anonymous true\n{self._persistence()}"
             "log_dest stderr\nlog_type error\nlog_type warning\n"
         )
         record = Path(self._folder.name, "log")
@@ -93,6 +97,16 @@ class LocalBroker:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
+
+    def _persistence(self) -> str:
+        if self._kept_in is None:
+            return "persistence false\n"
+        # as root it would change to a user of its own, who may not write there
+        user = "user root\n" if os.geteuid() == 0 else ""
+        return (
+            f"persistence true\npersistence_location {self._kept_in}/\n"
+            f"max_queued_messages {KEPT_MESSAGES}\n{user}"
+        )
 
     def _wait_until_open(self, process: subprocess.Popen[bytes], record: Path) -> None:
         give_up_mono_s = time.monotonic() + START_TIMEOUT_S
@@ -139,6 +153,7 @@ def _require_free(port: int) -> None:
         raise DeliveryError(f"port {port} of {HOST} is taken: {error.strerror}") from error
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody holds now."""
     with socket.create_server((HOST, 0)) as listener:
         return int(listener.getsockname()[1])

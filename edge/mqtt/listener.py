@@ -1,6 +1,7 @@
 """Listener: follows topics on a broker, for `edge watch` and the demo.
 
-A client of its own beside the publisher: it only reads, keeps no session and reconnects for ever.
+A client of its own beside the publisher: it only reads and reconnects for ever. It keeps no session
+unless it is told for how long.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Any, Self
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.errors import DeliveryError
@@ -21,6 +24,7 @@ from edge.mqtt.faults import describe_connect_fault, describe_connect_refusal
 from edge.mqtt.settings import MqttSettings
 from edge.mqtt.tls import build_tls_context
 
+RETRY_S = (1, 30)
 MAX_WAITING = 1000  # messages not read yet; beyond it the newest are dropped and counted
 
 
@@ -36,8 +40,14 @@ class Heard:
 class Listener:
     """Messages on `filters`. A context manager: connected inside, or DeliveryError on entering."""
 
-    def __init__(self, settings: MqttSettings, filters: Sequence[str]) -> None:
+    def __init__(
+        self, settings: MqttSettings, filters: Sequence[str], *, keep_session_s: int = 0
+    ) -> None:
+        """With `keep_session_s` nothing is missed while it is away for less, if the broker keeps
+        sessions; the client's id is then that of the settings, and MQTT is 5.
+        """
         self.dropped = 0
+        self._keep_session_s = keep_session_s
         self._settings = settings
         self._filters = filters
         self._heard: queue.Queue[Heard] = queue.Queue(MAX_WAITING)
@@ -45,8 +55,10 @@ class Listener:
         is_v5 = settings.version == "5"
         self._client = paho.Client(
             CallbackAPIVersion.VERSION2,
+            client_id=settings.effective_client_id if keep_session_s else "",
             protocol=MQTTProtocolVersion.MQTTv5 if is_v5 else MQTTProtocolVersion.MQTTv311,
         )
+        self._client.reconnect_delay_set(*RETRY_S)
         self._client.connect_timeout = settings.connect_timeout_s
         if settings.username:
             self._client.username_pw_set(settings.username, settings.password or None)
@@ -59,7 +71,7 @@ class Listener:
     def __enter__(self) -> Self:
         settings = self._settings
         try:
-            self._client.connect(settings.host, settings.port, settings.keepalive_s)
+            self._connect()
         except (OSError, ValueError) as fault:
             raise DeliveryError(describe_connect_fault(fault, settings)) from None
         self._client.loop_start()
@@ -89,6 +101,16 @@ class Listener:
                 yield self._heard.get(timeout=idle_s)
             except queue.Empty:
                 yield None
+
+    def _connect(self) -> None:
+        settings = self._settings
+        host, port, keepalive_s = settings.host, settings.port, settings.keepalive_s
+        if not self._keep_session_s:
+            self._client.connect(host, port, keepalive_s)
+            return
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's lack
+        properties.SessionExpiryInterval = self._keep_session_s
+        self._client.connect(host, port, keepalive_s, clean_start=False, properties=properties)
 
     def _connected(
         self, client: paho.Client, _data: Any, _flags: Any, code: ReasonCode, _properties: Any
