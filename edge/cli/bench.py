@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -209,7 +210,14 @@ def _run_soak(args: argparse.Namespace) -> int:
     from edge.bench.tables import as_text
 
     plan = build_plan(60 * args.soak, args.kills, args.seed)
-    soak = run_soak(plan, lambda text: print(text, file=sys.stderr, flush=True))
+    # However it is ended, all is taken down as after Ctrl-C.
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+    try:
+        soak = run_soak(plan, lambda text: print(text, file=sys.stderr, flush=True))
+    finally:
+        for number, was in before.items():
+            signal.signal(number, was)
     if args.json:
         print(json.dumps(as_document(soak), ensure_ascii=False))
     else:
