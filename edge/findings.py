@@ -16,6 +16,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, JsonValue
 
 from edge.document import Document
+from edge.effort import EffortWord
 from edge.elsewhere import AnswersWord, Circuit, EngineWord
 from edge.health import DiskStats, StrainStats, Trouble
 
@@ -26,7 +27,7 @@ RULE_SCHEMA: Final = "edge.rule/1"
 REPLY_SCHEMA: Final = "edge.reply/1"
 
 FindingType = Literal["new", "update", "end"]
-FindingStatus = Literal["ok", "analysis_failed", "stale"]
+FindingStatus = Literal["ok", "analysis_failed", "stale", "left_out"]
 VerdictWord = Literal["yes", "no", "unsure"]
 StateWord = Literal["on", "off", "unknown"]
 
@@ -116,6 +117,17 @@ class TimingReport(Document):
     output_tokens: int = 0
 
 
+class LeftOutReport(Document):
+    """What was left out of a keyframe's analysis because the load was higher than the box can take.
+
+    `effort` is the step that was in force: small pictures, few questions, or motion only.
+    """
+
+    effort: EffortWord
+    rules: list[str] = Field(default_factory=list, description="that would have been asked")
+    description: bool = Field(default=False, description="one was wanted and not written")
+
+
 class Finding(Document):
     """What is published about one keyframe: `new` at the trigger, `update` with verdicts, `end`.
 
@@ -153,6 +165,9 @@ class Finding(Document):
     model: ModelReport | None = None
     timing: TimingReport = TimingReport()
     reused: bool = False
+    left_out: LeftOutReport | None = Field(
+        default=None, description="null where the analysis was as configured"
+    )
     superseded: str | None = Field(
         default=None, description="id of the newer finding that took this one's place"
     )
@@ -185,6 +200,11 @@ class KeyframeCounts(Document):
     stale: int = 0
     failed: int = 0
     waiting: int = Field(default=0, description="in a waiting slot, or with the analyzer now")
+    left_out: int = Field(
+        default=0,
+        description="published without asking the model because of the load; not counted in "
+        "keyframes",
+    )
     unasked: int = Field(
         default=0, description="reported without asking the model; not counted in keyframes"
     )
@@ -287,6 +307,23 @@ class PoolStats(Document):
     done_here: int = Field(description="analyses that the model on this box did")
 
 
+class EffortStats(Document):
+    """How much of the model's time a keyframe gets, and how much the latest ones need."""
+
+    step: EffortWord = Field(
+        default="full",
+        description="full; small: smaller pictures; few: also few questions and no descriptions; "
+        "motion: no analysis",
+    )
+    since: str | None = Field(default=None, description="RFC 3339; null: since the start")
+    load: float | None = Field(
+        default=None,
+        description="share of the model's time that the keyframes of the last minute need at this "
+        "step, the missed ones included; above 1 there is not enough",
+    )
+    load_at_full: float | None = Field(default=None, description="the same, if they had it all")
+
+
 class Stats(Document):
     """Published each minute on `{prefix}/{node}/stats`."""
 
@@ -307,6 +344,7 @@ class Stats(Document):
         description="keyframes an hour this box can analyse at the speed of its latest ones, "
         "before the first at the speed that it measured by itself; null while neither is known"
     )
+    effort: EffortStats = EffortStats()
     rss_mb: dict[str, float] = Field(description="resident memory of each process")
     server: ServerStats | None = Field(default=None, description="where a server is asked")
     temperature_c: float | None = Field(

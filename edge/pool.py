@@ -80,6 +80,9 @@ class Job(_Document):
     describe: bool = False
     deadline_s: Annotated[float, Field(gt=0, le=600)] = 20.0
     shape: dict[str, JsonValue] | None = Field(default=None, description="JSON Schema")
+    max_pixels: Annotated[int, Field(ge=1024)] | None = Field(
+        default=None, description="what a look is shown at most, where the worker allows more"
+    )
 
 
 class ModelPart(_Document):
@@ -210,6 +213,7 @@ def build_job(request: AnalysisRequest) -> bytes:
             describe=request.describe,
             deadline_s=request.deadline_s,
             shape=None if request.schema is None else dict(request.schema),
+            max_pixels=request.max_pixels,
         )
         .model_dump_json()
         .encode()
@@ -228,6 +232,7 @@ def parse_job(data: bytes) -> AnalysisRequest:
             describe=job.describe,
             deadline_s=job.deadline_s,
             schema=job.shape,
+            max_pixels=job.max_pixels,
         )
     except (PictureError, QuestionError, ValueError) as error:
         raise CommandRefused("content", f"job {job.id!r}: {error}") from None

@@ -189,7 +189,8 @@ class AnalysisRequest:
     marked `truncated`, typed answers are always completed (the caller's process-level deadline is
     the hard limit). Many questions are answered in several passes and have that time for each
     MAX_QUESTIONS of them. `schema` is the user's JSON Schema for the description, in place of the
-    built-in shape; it is checked before anything else is done. With `heatmap` the result also
+    built-in shape; it is checked before anything else is done. `max_pixels` is what a look is shown
+    at most, where that is less than the engine's own bound. With `heatmap` the result also
     tells where each answer looked; it takes longer by two passes of a few tokens for each question.
     """
 
@@ -201,6 +202,7 @@ class AnalysisRequest:
     deadline_s: float = 20.0
     schema: Mapping[str, Any] | None = None
     heatmap: bool = False
+    max_pixels: int | None = None
 
     @property
     def allowed_s(self) -> float:

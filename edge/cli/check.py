@@ -12,8 +12,8 @@ from pathlib import Path
 from edge.cli import EX_CONFIG
 from edge.config.load import LoadedConfig, load_config
 from edge.config.printed import build_printable, format_yaml
+from edge.daemon.effort import REMEDY
 from edge.daemon.needs import BUSY_FRAC, estimate_needs
-from edge.daemon.overload import REMEDY
 from edge.daemon.pace_known import describe_unmeasured, find_pace
 from edge.daemon.wiring import find_needed_model
 from edge.errors import ConfigError, ModelError, Problem

@@ -15,6 +15,7 @@ from edge.conversation import Piece
 from edge.daemon.analyzer_host import AnalyzerHost, EngineNews
 from edge.daemon.conversations import Conversations, Order
 from edge.daemon.costs import Costs
+from edge.daemon.effort_in_force import EffortInForce, describe_left_out
 from edge.daemon.jobs import Job, TurnJob, Urgency, urgency_of
 from edge.daemon.messages import (
     Analysed,
@@ -62,6 +63,7 @@ class Analyst:
         on_settled: Callable[[Settlement], None],
         deadline_s: float,
         recent: Recent | None = None,
+        effort: EffortInForce | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.scheduler = Scheduler()
@@ -70,6 +72,7 @@ class Analyst:
         self.reporter = reporter
         self.rules = rules
         self.costs = Costs()
+        self.effort = EffortInForce() if effort is None else effort
         self.deadline_s = deadline_s
         self.recent = Recent(0.0) if recent is None else recent
         self._on_settled = on_settled
@@ -85,10 +88,15 @@ class Analyst:
         """A camera has a keyframe: report it, and queue it if there is anything to ask."""
         now = self._clock()
         finding = self.reporter.open(keyframe, snapshot=snapshot)
-        asking = self.rules.ask(keyframe)
+        effort = self.effort.of_analysis
+        asking = self.rules.ask(keyframe, few=effort == "few")
         if not asking.looks:
             self.scheduler.count_unasked(keyframe.camera)
             self.reporter.end(finding.id, {})
+            return finding
+        if not self.effort.admits(keyframe, now):
+            self.scheduler.count_left_out(keyframe.camera)
+            self.reporter.end(finding.id, describe_left_out(asking))
             return finding
         job = Job(
             id=finding.id,
@@ -98,6 +106,7 @@ class Analyst:
             offered_mono_s=now,
             covers_from_mono_s=now,
             asking=asking,
+            effort=effort,
         )
         for gone in self.scheduler.offer(job):
             self.reporter.end(gone.job.id, {"superseded": gone.by.id})
@@ -170,6 +179,7 @@ class Analyst:
                 self.conversations.heard(message)
             case Talked(result):
                 self.host.done(result.id)
+                self.effort.load.count_person(result.timing.total_ms)
                 if self.scheduler.find_running(result.id) is not None:
                     self.scheduler.finish(result.id, "analysed")
                     self.conversations.end(result.id, result)
@@ -236,6 +246,7 @@ class Analyst:
             before=job.keyframe.before,
             looks=job.looks,
             deadline_s=self.deadline_s,
+            max_pixels=self.effort.max_pixels(job),
         )
         if progress.wanted:
             wanted = progress.wanted[0]
@@ -281,10 +292,12 @@ class Analyst:
         """The answers are there: let the rules judge, publish, go on to the description."""
         settlement = self.rules.settle(asking, result.answers, job.id)
         progress = self._progress[job.id]
+        is_brief = job.effort == "few"
+        progress.is_description_left_out = is_brief and bool(settlement.describe)
         changes = progress.settle(job, settlement, result, self.host.info)
         self.reporter.update(job.id, changes)
         self._on_settled(settlement)
-        if not settlement.describe:
+        if is_brief or not settlement.describe:
             self._finish(job, "reused" if progress.is_reused else "analysed")
             return
         progress.wanted.extend(settlement.describe)
@@ -312,13 +325,17 @@ class Analyst:
         self.scheduler.finish(job.id, outcome)
         progress = self._progress.pop(job.id)
         if job.is_user:
+            self.effort.load.count_person(progress.spent_ms)
             self._reply(job, progress, reason)
             return
         if outcome == "failed":
+            spent_ms = (self._clock() - progress.started_mono_s) * 1000
+            self.effort.count(job, spent_ms)
             self._end_unanalysed(job, "analysis_failed", reason)
             return
         if outcome == "analysed":
             self.host.spent(progress.spent_ms)
+            self.effort.count(job, progress.spent_ms)
         self.reporter.end(job.id, progress.end(job, reason))
 
     def _reply(self, job: Job, progress: Progress, reason: str) -> None:

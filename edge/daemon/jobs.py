@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from edge.conversation import Turn
+from edge.effort import EffortWord
 from edge.frames import Keyframe
 from edge.geometry import Box
 from edge.questions import Look
@@ -52,6 +53,7 @@ class Job:
     offered_mono_s: float
     covers_from_mono_s: float
     asking: Asking | None = None  # the rules that ask; None for a user's question
+    effort: EffortWord = "full"  # what it gets of the model's time
     attempts: int = 0
 
     @property

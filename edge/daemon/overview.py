@@ -48,6 +48,7 @@ class Overview:
             analyzer=parts.analyst.host,
             outbox=outbox_stats(parts.store.outbox_stats(), parts.publisher.stats()),
             needs=self._needs(),
+            effort=parts.effort.facts(),
             rss_mb=resident_mb({"main": os.getpid(), **pids}),
             temperature_c=processor_c(),
             disk=parts.watch.disk(),

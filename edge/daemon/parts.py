@@ -22,6 +22,8 @@ from edge.daemon.cameras import Cameras
 from edge.daemon.child import Child, Inbox
 from edge.daemon.conversations import Door
 from edge.daemon.disk import DiskThread
+from edge.daemon.effort_in_force import EffortInForce
+from edge.daemon.effort_watch import EffortWatch
 from edge.daemon.given_up import former_names
 from edge.daemon.http_host import HttpHost
 from edge.daemon.intake import Intake
@@ -30,7 +32,14 @@ from edge.daemon.reporter import Reporter
 from edge.daemon.rule_keeper import RuleKeeper
 from edge.daemon.tuner import NAME as TUNER_NAME
 from edge.daemon.tuner import Tuner
-from edge.daemon.wiring import analyzer_plan, max_growth_bytes, mqtt_settings, recent_answers
+from edge.daemon.wiring import (
+    analyzer_plan,
+    effort_settings,
+    max_growth_bytes,
+    mqtt_settings,
+    recent_answers,
+    small_pixels,
+)
 from edge.findings import ConfigReport
 from edge.mqtt.commands import Command
 from edge.mqtt.publisher import Publisher
@@ -54,6 +63,7 @@ class Parts:
     disk: DiskThread
     rules: RuleKeeper
     analyst: Analyst
+    effort: EffortWatch
     intake: Intake
     cameras: Cameras
     tuner: Tuner
@@ -84,6 +94,7 @@ def build_parts(
         on_settled=rules.settled,
         deadline_s=config.vlm.deadline_s,
         recent=recent_answers(config),
+        effort=EffortInForce(small_pixels(config)),
     )
     analyst.host.max_growth_bytes = max_growth_bytes(config)
     intake = Intake(config, analyst, disk, announcer, http)
@@ -102,6 +113,7 @@ def build_parts(
         disk=disk,
         rules=rules,
         analyst=analyst,
+        effort=EffortWatch(analyst, effort_settings(config)),
         intake=intake,
         cameras=cameras,
         tuner=Tuner(partial(_spawn_tuner, inbox), cameras.plan_of),

@@ -11,7 +11,7 @@ from datetime import datetime
 from edge.daemon.descriptions import description_fields
 from edge.daemon.jobs import Job
 from edge.daemon.reporter import model_report, timing_report, view_report
-from edge.findings import rfc3339
+from edge.findings import LeftOutReport, rfc3339
 from edge.questions import AnalysisResult, Answer, ModelInfo
 from edge.rules.asking import DescriptionWanted
 from edge.rules.book import Settlement
@@ -30,6 +30,7 @@ class Progress:
     wanted: deque[DescriptionWanted] = field(default_factory=deque)
     describe_until_mono_s: float = math.inf
     reason: str = ""  # why a description is missing
+    is_description_left_out: bool = False  # one was wanted, and there is no time for it
 
     @property
     def answers(self) -> list[Answer]:
@@ -52,6 +53,7 @@ class Progress:
             "model": model_report(result.model or info),
             "covers_from": covers_from(job),
             "reused": self.is_reused,
+            "left_out": self._left_out(job),
         }
         return {**self.settled, **self._timing(job)}
 
@@ -66,6 +68,16 @@ class Progress:
             **description_fields(written),
             "views": [view_report(view) for view in views],
         }
+
+    def _left_out(self, job: Job) -> LeftOutReport | None:
+        """What the load made the box leave out; None where that is nothing."""
+        if job.effort == "full" or job.asking is None:
+            return None
+        return LeftOutReport(
+            effort=job.effort,
+            rules=list(job.asking.left_out),
+            description=self.is_description_left_out,
+        )
 
     def _timing(self, job: Job) -> Mapping[str, object]:
         queue_ms = (self.started_mono_s - job.offered_mono_s) * 1000

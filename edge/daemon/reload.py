@@ -18,10 +18,12 @@ from edge.daemon.overview import Overview
 from edge.daemon.parts import Parts, build_publisher
 from edge.daemon.wiring import (
     analyzer_plan,
+    effort_settings,
     find_needed_model,
     max_growth_bytes,
     mqtt_settings,
     recent_answers,
+    small_pixels,
     store_settings,
 )
 from edge.errors import EdgeError
@@ -97,6 +99,8 @@ class Reloader:
         parts.analyst.host.max_growth_bytes = max_growth_bytes(new)
         parts.analyst.deadline_s = new.vlm.deadline_s
         parts.analyst.recent = recent_answers(new)
+        parts.analyst.effort.small_pixels = small_pixels(new)
+        parts.effort.set(effort_settings(new))
         parts.cameras.apply(new)
         self._overview.announce()
 

@@ -105,7 +105,7 @@ def grid_of(image: Image, box: Box) -> Grid:
 
 
 def _asked(job: Job) -> tuple[object, ...]:
-    return tuple(look.questions for look in job.looks)
+    return (job.effort == "full", *(look.questions for look in job.looks))
 
 
 def _holds(view: Box, wanted: Box) -> bool:

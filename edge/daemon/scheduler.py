@@ -162,6 +162,10 @@ class Scheduler:
             )
         return job
 
+    def count_left_out(self, camera: str) -> None:
+        """Count a keyframe that was reported without asking the model because of the load."""
+        self._count(camera, left_out=1)
+
     def count_unasked(self, camera: str) -> None:
         """Count a keyframe that was reported without asking the model."""
         self._count(camera, unasked=1)

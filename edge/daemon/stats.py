@@ -12,9 +12,11 @@ from edge.capture.facts import MainFacts, SourceFacts
 from edge.daemon.analyzer_host import AnalyzerHost
 from edge.daemon.camera_host import CameraHost
 from edge.daemon.scheduler import Scheduler
+from edge.effort import EffortFacts
 from edge.findings import (
     CameraStats,
     CaptureStats,
+    EffortStats,
     MainStreamStats,
     OutboxStats,
     PoolStats,
@@ -41,6 +43,7 @@ def build_stats(
     analyzer: AnalyzerHost,
     outbox: OutboxStats,
     needs: Needs | None,
+    effort: EffortFacts,
     rss_mb: Mapping[str, float],
     temperature_c: float | None,
     disk: DiskStats,
@@ -63,12 +66,23 @@ def build_stats(
         keyframes_per_hour_budget=analyzer.keyframes_per_hour(
             None if needs is None else needs.keyframe_ms
         ),
+        effort=_effort_stats(effort),
         rss_mb=dict(rss_mb),
         pool=None if analyzer.pool is None else PoolStats(**asdict(analyzer.pool)),
         server=None if analyzer.server is None else ServerStats(**asdict(analyzer.server)),
         temperature_c=temperature_c,
         disk=disk,
         strain=strain,
+    )
+
+
+def _effort_stats(effort: EffortFacts) -> EffortStats:
+    since = effort.since_s
+    return EffortStats(
+        step=effort.word,
+        since=None if since is None else rfc3339(datetime.fromtimestamp(since, UTC)),
+        load=_rounded(effort.load),
+        load_at_full=_rounded(effort.load_at_full),
     )
 
 

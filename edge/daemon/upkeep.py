@@ -10,7 +10,6 @@ import logging
 
 from edge.daemon.commands import Commands
 from edge.daemon.notify import Notifier, watchdog_interval_s
-from edge.daemon.overload import OverloadWatch
 from edge.daemon.overview import Overview
 from edge.daemon.parts import Parts
 from edge.daemon.reload import Reloader
@@ -38,7 +37,6 @@ class Upkeep:
         self._commands = commands
         self._reloader = reloader
         self._notifier = notifier
-        self._overload = OverloadWatch()
         self._slow_mono_s = self._stats_mono_s = self._fed_mono_s = float("-inf")
 
     def tick(self, now_mono_s: float) -> None:
@@ -51,10 +49,10 @@ class Upkeep:
             return
         self._slow_mono_s = now_mono_s
         self._tick_slowly(now_mono_s)
-        if now_mono_s - self._stats_mono_s >= STATS_S:
+        is_effort_changed = self._parts.effort.step(now_mono_s)
+        if is_effort_changed or now_mono_s - self._stats_mono_s >= STATS_S:
             self._stats_mono_s = now_mono_s
             self._overview.announce_stats()
-            self._look_for_overload(now_mono_s)
             self._parts.http.check()
         self._feed_watchdog(now_mono_s)
 
@@ -68,17 +66,6 @@ class Upkeep:
         for camera in parts.rules.tick():  # have a keyframe show what it looks like now
             self._commands.analyze(camera, now_mono_s)
         parts.rules.save()
-
-    def _look_for_overload(self, now_mono_s: float) -> None:
-        analyst = self._parts.analyst
-        line = self._overload.line(
-            analyst.scheduler.total(),
-            now_mono_s,
-            analyst.host.median_ms(),
-            is_up=analyst.host.state in ("ready", "busy"),
-        )
-        if line:
-            log.warning("%s", line)
 
     def _feed_watchdog(self, now_mono_s: float) -> None:
         """Alive means: the main loop turns, and the threads of publisher and disk run."""

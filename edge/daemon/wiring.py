@@ -7,6 +7,7 @@ from pathlib import Path
 from edge import __version__
 from edge.capture.settings import SourceSettings
 from edge.config.models import Config
+from edge.daemon.effort import EffortSettings
 from edge.daemon.plans import AnalyzerPlan, CameraPlan, PoolSettings
 from edge.daemon.reuse import Recent
 from edge.geometry import Polygon
@@ -19,8 +20,9 @@ from edge.rules.rule import Rule
 from edge.sampler.settings import SamplerSettings
 from edge.store.settings import StoreSettings
 from edge.vlm.remote.settings import RemoteSettings
-from edge.vlm.settings import DEFAULT_MAX_PIXELS, EngineSettings
+from edge.vlm.settings import DEFAULT_MAX_PIXELS, DEFAULT_MIN_PIXELS, EngineSettings
 
+SMALL_PIXELS = 256 * 256  # 64 visual tokens, a block of the model's
 STALL_MARGIN_S = 5.0  # a time-out of the stream is to be seen by the camera's own process first
 
 
@@ -166,6 +168,22 @@ def remote_settings(config: Config, standby: EngineSettings | None) -> RemoteSet
 def max_growth_bytes(config: Config) -> int:
     """How much the analyzer's process may grow; open conversations are memory well used."""
     return config.vlm.max_growth_bytes + config.vlm.sessions.memory_bytes
+
+
+def small_pixels(config: Config) -> int:
+    """What a picture has at most where effort is less than full: less than it otherwise would."""
+    most = config.vlm.max_pixels or DEFAULT_MAX_PIXELS
+    return max(min(DEFAULT_MIN_PIXELS, most), min(SMALL_PIXELS, most // 2))
+
+
+def effort_settings(config: Config) -> EffortSettings:
+    """How the work becomes lighter under too much load."""
+    budget = config.budget
+    return EffortSettings(
+        lightest=budget.lightest,
+        lighten_after_s=budget.lighten_after_s,
+        restore_after_s=budget.restore_after_s,
+    )
 
 
 def recent_answers(config: Config) -> Recent:

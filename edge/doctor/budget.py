@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from edge.config.models import Config
+from edge.daemon.effort import REMEDY
 from edge.daemon.needs import BUSY_FRAC, clocked_per_hour, estimate_needs
-from edge.daemon.overload import REMEDY
 from edge.daemon.pace_known import describe_unmeasured, find_pace
 from edge.doctor.case import Case, Check
 from edge.doctor.diagnosis import Diagnosis, fault, ok, warning
@@ -35,7 +35,8 @@ MISSED_FRAC = 0.5
 class Lately:
     """The latest keyframes: `spent_ms` of each that the model looked at, and counts.
 
-    `missed` gave way to newer ones or waited for too long; `looked` were analysed or reused.
+    `missed` gave way to newer ones, waited for too long or were left out; `looked` were analysed
+    or reused.
     """
 
     spent_ms: tuple[float, ...]
@@ -119,7 +120,9 @@ def summarise(findings: Sequence[Finding]) -> Lately:
     """Pure. What is not final yet counts as nothing."""
     analysed = [one for one in findings if one.status == "ok" and one.timing.total_ms > 0]
     spent_ms = tuple(one.timing.total_ms for one in analysed if not one.reused)
-    missed = sum(one.status == "stale" or one.superseded is not None for one in findings)
+    missed = sum(
+        one.status in ("stale", "left_out") or one.superseded is not None for one in findings
+    )
     return Lately(spent_ms, len(analysed), missed)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from edge.effort import EFFORTS
 from edge.mqtt.commands import DESCRIBE_WORDS, MAX_SENSITIVITY, MIN_SENSITIVITY
 from edge.mqtt.topics import Topics
 
@@ -105,6 +106,14 @@ def box_components(topics: Topics) -> dict[str, Component]:
             "value_json.keyframes_per_hour_budget",
             "mdi:speedometer",
             unit_of_measurement="keyframes/h",
+        ),
+        "effort": _stats_sensor(topics, "Effort", "value_json.effort.step")
+        | {"icon": "mdi:stairs-down", "device_class": "enum", "options": list(EFFORTS)},
+        "load": number(
+            "Load",
+            "(value_json.effort.load * 100) | round if value_json.effort.load is number else None",
+            "mdi:gauge",
+            unit_of_measurement="%",
         ),
         "waiting": number(
             "Waiting keyframes",

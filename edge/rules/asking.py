@@ -48,12 +48,14 @@ class KeyframeFacts:
 class Asking:
     """The rules that are asked about one keyframe, and their questions as the analyzer takes them.
 
-    `describe` is true if one of them wants a description of every keyframe.
+    `describe` is true if one of them wants a description of every keyframe. `left_out` are the
+    rules that would be asked if there were time.
     """
 
     facts: KeyframeFacts
     rules: tuple[Rule, ...]
     looks: tuple[Look, ...]
+    left_out: tuple[str, ...] = ()
 
     @property
     def describe(self) -> bool:

@@ -25,6 +25,7 @@ from edge.rules.asking import (
     build_looks,
     due,
 )
+from edge.rules.fewer import choose_few
 from edge.rules.memory import Memory, SavedMemory, Snapshot, export_snapshot, parse_snapshot
 from edge.rules.rule import Describe, Rule
 from edge.rules.state import Moment, Transition, advance, tick, without_pending
@@ -107,8 +108,11 @@ class RuleBook:
         else:
             self._describe[camera] = describe
 
-    def ask(self, keyframe: Keyframe) -> Asking:
-        """The questions that the keyframe raises; changes nothing. Without looks: none."""
+    def ask(self, keyframe: Keyframe, *, few: bool = False) -> Asking:
+        """The questions that the keyframe raises; changes nothing. Without looks: none.
+
+        `few` leaves most rules out, less important ones oftener.
+        """
         facts = KeyframeFacts.of(keyframe, self._time_zone)
         last_asked_mono_s = {
             name: memory.asked_mono_s
@@ -116,9 +120,11 @@ class RuleBook:
             if camera == facts.camera and memory.asked_mono_s is not None
         }
         asked = due(self._rules.values(), facts, last_asked_mono_s)
-        rules = tuple(self._as_described(rule, facts.camera) for rule in asked)
+        chosen = choose_few(asked, last_asked_mono_s, facts.at.mono_s) if few and asked else asked
+        rules = tuple(self._as_described(rule, facts.camera) for rule in chosen)
+        left_out = tuple(rule.name for rule in asked if rule not in chosen)
         zones = self._zones.get(facts.camera, {})
-        return Asking(facts, rules, build_looks(rules, facts, zones))
+        return Asking(facts, rules, build_looks(rules, facts, zones), left_out)
 
     def settle(self, asking: Asking, answers: Iterable[Answer], finding_id: str = "") -> Settlement:
         """Judge the answers to what was asked and move the states.

@@ -168,7 +168,7 @@ class Examiner:
         num_tokens = self._looker.count_tokens(
             questions, wants_description=describes, schema=request.schema
         )
-        return self._framing.choose(request.image, boxes, num_tokens)
+        return self._framing.choose(request.image, boxes, num_tokens, request.max_pixels)
 
 
 def _sum(timings: Sequence[Timing], total_ms: float) -> Timing:

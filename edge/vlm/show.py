@@ -62,8 +62,15 @@ class Framing:
         pixels = self.max_pixels + self._overview_pixels * self._settings.overview
         return pixels // self._token_px**2 + 4
 
-    def choose(self, image: Image, boxes: tuple[Box, ...], num_tokens: int) -> Sight:
-        """What a look at `boxes` shows; `num_tokens` are those of its pass that are no picture.
+    def choose(
+        self,
+        image: Image,
+        boxes: tuple[Box, ...],
+        num_tokens: int,
+        max_pixels: int | None = None,
+    ) -> Sight:
+        """What a look at `boxes` shows; `num_tokens` are those of its pass that are no picture,
+        `max_pixels` bounds it further than the settings do.
 
         Raises PictureError for an impossible picture.
         """
@@ -72,6 +79,10 @@ class Framing:
         if overview is not None:
             num_tokens += overview.num_tokens(self._token_px) + 2
         rules = replace(self._rules, rest_tokens=num_tokens)
+        if max_pixels is not None and max_pixels < rules.max_pixels:
+            rules = replace(
+                rules, max_pixels=max_pixels, min_pixels=min(rules.min_pixels, max_pixels)
+            )
         crop = choose_crop(width, height, boxes, self._settings.crop_margin, rules)
         if overview is None or not crop.is_part_of(width, height):
             return Sight(crop)

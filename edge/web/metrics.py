@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from edge.effort import EFFORTS
 from edge.findings import PoolStats, ServerStats
 from edge.present import Present
 from edge.web.events import Events
@@ -16,7 +17,7 @@ from edge.web.health_metrics import disk_metrics, strain_metrics
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _FAULTS = ("gaps", "lost", "corrupt", "drained")
-_OUTCOMES = ("analysed", "reused", "superseded", "stale", "failed", "unasked")
+_OUTCOMES = ("analysed", "reused", "superseded", "stale", "failed", "unasked", "left_out")
 
 
 def build_metrics(present: Present, events: Events) -> bytes:
@@ -63,6 +64,17 @@ class _Figures(Collector):
         if stats.keyframes_per_hour_budget is not None:
             budget = stats.keyframes_per_hour_budget
             yield _gauge("edge_keyframes_per_hour_budget", "What this box can analyse", budget)
+        yield _gauge(
+            "edge_effort_step",
+            "0 full, 1 small pictures, 2 few questions, 3 motion only",
+            EFFORTS.index(stats.effort.step),
+        )
+        if stats.effort.load is not None:
+            yield _gauge(
+                "edge_load_ratio",
+                "Model's time that keyframes need at this step, of what there is",
+                stats.effort.load,
+            )
         yield _gauge("edge_mqtt_connected", "1 while the broker is", float(outbox.connected))
         yield _gauge("edge_outbox_pending", "Messages that wait for the broker", outbox.pending)
         yield _counter("edge_outbox_published", "Messages taken by the broker", outbox.published)

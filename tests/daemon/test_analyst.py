@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from edge.daemon.analyst import Analyst
 from edge.daemon.analyzer_host import DEADLINE_MARGIN_S, AnalyzerHost
+from edge.daemon.effort import EffortSettings
+from edge.daemon.effort_watch import EffortWatch
 from edge.daemon.messages import Analysed, AnalysisRefused, EngineReady
 from edge.daemon.plans import AnalyzerPlan
 from edge.daemon.reporter import Reporter
 from edge.daemon.reuse import Recent
-from edge.findings import Finding
-from edge.geometry import FULL
+from edge.effort import EffortFacts
+from edge.findings import Finding, LeftOutReport
+from edge.geometry import FULL, Polygon
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.settings import MqttSettings
 from edge.questions import (
@@ -35,7 +38,7 @@ from edge.store.database import Store, open_store
 from edge.store.settings import StoreSettings
 from edge.vlm.settings import EngineSettings
 from tests.support.keyframes import RIGHT, make_keyframe
-from tests.support.rules import make_rule
+from tests.support.rules import ZONES, make_rule
 from tests.support.scripted_child import Nursery
 
 
@@ -43,7 +46,12 @@ class Bench:
     """An analyst whose clock and analyzer are in the test's hands."""
 
     def __init__(
-        self, store: Store, describe: str, reuse_s: float = 0.0, rules: tuple[Rule, ...] = ()
+        self,
+        store: Store,
+        describe: str,
+        reuse_s: float = 0.0,
+        rules: tuple[Rule, ...] = (),
+        zones: Mapping[str, Mapping[str, Polygon]] | None = None,
     ) -> None:
         self.now = 100.0
         self.store = store
@@ -56,7 +64,7 @@ class Bench:
         self.analyst = Analyst(
             host=self.host,
             reporter=self.reporter,
-            rules=RuleBook(rules or [rule], {}),
+            rules=RuleBook(rules or [rule], zones or {}),
             on_settled=self.settled.append,
             deadline_s=5.0,
             recent=Recent(reuse_s),
@@ -412,3 +420,122 @@ def test_late_words_about_a_finished_job_are_ignored(bench: Bench) -> None:
     result = AnalysisResult(request.id, (), None, (), Timing())
     bench.analyst.heard(Analysed(result))
     assert [m.type for m in bench.life(first)] == ["new", "update", "end"]
+
+
+# Less than full effort
+
+
+def test_small_pictures_are_asked_for_and_said(store: Store) -> None:
+    bench = Bench(store, "always")
+    bench.analyst.effort.word = "small"
+    finding_id = bench.take()
+    assert bench.asked.max_pixels == bench.analyst.effort.small_pixels
+    bench.answer()
+    assert bench.asked.describe, "descriptions are written all the same"
+    assert bench.asked.max_pixels == bench.analyst.effort.small_pixels
+    bench.answer()
+    new, update, end = bench.life(finding_id)
+    assert new.left_out is None, "nothing is known of it yet"
+    assert update.left_out == end.left_out == LeftOutReport(effort="small")
+    assert (end.status, end.summary) == ("ok", "A person.")
+    bench.analyst.effort.word = "full"
+    second = bench.take()
+    assert bench.asked.max_pixels is None
+    bench.answer()
+    bench.answer()
+    assert bench.life(second)[-1].left_out is None
+
+
+def test_few_questions_leave_rules_and_descriptions_out_in_turn(store: Store) -> None:
+    rules = tuple(
+        make_rule(name, cameras=("porch",), describe="always", zones=(name,))
+        for name in ("left", "right")
+    )
+    bench = Bench(store, "never", rules=rules, zones=ZONES)
+    bench.analyst.effort.word = "few"
+    ends = []
+    for n in range(2):
+        finding_id = bench.take(pts_s=1.0 + n, zones=("left", "right"))
+        bench.answer()
+        ends.append(bench.life(finding_id)[-1])
+    for end, asked, left_out in zip(ends, ("left", "right"), ("right", "left"), strict=True):
+        assert [verdict.rule for verdict in end.verdicts] == [asked]
+        report = LeftOutReport(effort="few", rules=[left_out], description=True)
+        assert (end.left_out, end.status, end.summary) == (report, "ok", "")
+
+
+def test_motion_only_publishes_without_analysis(bench: Bench) -> None:
+    bench.analyst.effort.word = "motion"
+    probe = bench.take()
+    bench.answer()
+    assert bench.life(probe)[-1].verdicts, "one now and then is analysed"
+    num_asked = len(bench.nursery.newest.sent)
+    finding_id = bench.take()
+    assert len(bench.nursery.newest.sent) == num_asked
+    new, end = bench.life(finding_id)
+    assert (new.type, end.type, end.status) == ("new", "end", "left_out")
+    assert end.left_out == LeftOutReport(effort="motion", rules=["person"])
+    assert "motion only" in end.reason
+    counts = bench.analyst.scheduler.counts("porch")
+    assert (counts.keyframes, counts.analysed, counts.left_out) == (1, 1, 1)
+    bench.now += bench.analyst.effort.probe_s
+    assert len(bench.life(bench.take())) == 1, "it is time for another one"
+    bench.answer()
+
+
+def test_what_somebody_asks_for_is_analysed_with_motion_only(bench: Bench) -> None:
+    bench.analyst.effort.word = "motion"
+    bench.take()
+    bench.answer()
+    asked_for = bench.take(trigger="command")
+    bench.answer()
+    end = bench.life(asked_for)[-1]
+    assert (end.status, len(end.verdicts)) == ("ok", 1)
+    assert end.left_out == LeftOutReport(effort="few")
+
+
+def test_answers_about_a_small_picture_are_not_reused_at_full_effort(store: Store) -> None:
+    bench = Bench(store, "never", reuse_s=10)
+    bench.analyst.effort.word = "small"
+    bench.take(pts_s=1.0)
+    bench.answer()
+    reused = bench.take(pts_s=2.0)
+    assert bench.life(reused)[-1].reused
+    bench.analyst.effort.word = "full"
+    fresh = bench.take(pts_s=3.0)
+    assert bench.asked.id == fresh
+
+
+def test_what_keyframes_take_makes_the_load(bench: Bench) -> None:
+    load = bench.analyst.effort.load
+    load.note(bench.analyst.scheduler.total(), 0.0, is_up=True)
+    for _ in range(3):
+        bench.take()
+        bench.answer()  # 500 ms
+    load.note(bench.analyst.scheduler.total(), 60.0, is_up=True)
+    loads = load.loads(1)
+    assert loads is not None
+    assert loads["full"] == pytest.approx(1.5 / 60)
+
+
+def test_the_watch_sets_the_step_and_tells_it(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    watch = EffortWatch(bench.analyst, EffortSettings("motion", 10, 100), wall=lambda: 1000.0)
+    assert watch.facts() == EffortFacts()
+    bench.take()
+    bench.answer()
+    changed_at = []
+    for second in range(40):
+        for _ in range(5):
+            bench.take()
+        if watch.step(float(second)):
+            changed_at.append(second)
+    assert changed_at == [19, 30]
+    assert bench.analyst.effort.word == "few"
+    assert (bench.analyst.effort.probe_s, bench.analyst.effort.load.window_s) == (20, 10)
+    facts = watch.facts()
+    assert (facts.word, facts.since_s) == ("few", 1000.0)
+    assert facts.load_at_full == pytest.approx(2.5, rel=0.1)  # 5 a second, half a second each
+    said = [line for line in caplog.messages if line.startswith("effort: ")]
+    assert [line.split()[1] for line in said] == ["small", "few"]

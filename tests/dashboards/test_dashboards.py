@@ -16,7 +16,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from edge.elsewhere import PoolFacts, ServerFacts
-from edge.findings import PoolStats, ServerStats
+from edge.findings import EffortStats, PoolStats, ServerStats
 from edge.mqtt.asyncapi import build_asyncapi
 from edge.present import Present, RuleCost
 from edge.web.events import Events
@@ -50,7 +50,9 @@ def everything_there_is() -> Present:
     changes = {"cameras": cameras, "outbox": outbox, "temperature_c": 50.0}
     pool = PoolStats(**asdict(PoolFacts()))
     server = ServerStats(**asdict(ServerFacts("http://models/v1")))
-    stats = present.stats.model_copy(update={**changes, "pool": pool, "server": server})
+    stats = present.stats.model_copy(
+        update={**changes, "pool": pool, "server": server, "effort": EffortStats(load=0.4)}
+    )
     return replace(present, stats=stats, costs=(RuleCost("person", 3, 700.0),))
 
 

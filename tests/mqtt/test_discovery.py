@@ -150,6 +150,7 @@ STATS = {
     "analyzer": "ready",
     "rss_mb": {"main": 101.4, "analyzer": 1410.2},
     "temperature_c": 61.5,
+    "effort": {"step": "small", "since": None, "load": 0.83, "load_at_full": 1.7},
 }
 
 
@@ -163,6 +164,8 @@ STATS = {
         ("analyzer", "ready"),
         ("memory", "1512.0"),
         ("temperature", "61.5"),
+        ("effort", "small"),
+        ("load", "83.0"),
     ],
 )
 def test_the_box_tells_how_it_is(key: str, state: str) -> None:
@@ -171,8 +174,9 @@ def test_the_box_tells_how_it_is(key: str, state: str) -> None:
     unknown = STATS | dict.fromkeys(
         ("analysis_ms_median", "keyframes_per_hour_budget", "temperature_c")
     )
+    unknown["effort"] = STATS["effort"] | {"load": None}
     told = render(component["value_template"], json.dumps(unknown))
-    is_left_out = key in ("seconds_per_keyframe", "budget", "temperature")
+    is_left_out = key in ("seconds_per_keyframe", "budget", "temperature", "load")
     assert told == ("None" if is_left_out else state)
 
 

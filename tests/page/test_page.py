@@ -128,7 +128,7 @@ def test_every_view_can_be_used_by_everybody(
 
     page = visit(box, **LOOKS[look])
     expect(page.locator(".finding").first).to_be_visible()
-    expect(page.locator(".tile")).to_have_count(6)
+    expect(page.locator(".tile")).to_have_count(7)
     show(page, "live")
     page.locator(".finding-open").first.click()
     expect(page.get_by_role("dialog")).to_be_visible()

@@ -71,6 +71,11 @@ def test_a_request_comes_out_as_it_went_in() -> None:
     )
 
 
+def test_a_bound_on_pixels_goes_with_the_job() -> None:
+    assert parse_job(build_job(replace(REQUEST, max_pixels=65_536))).max_pixels == 65_536
+    assert parse_job(build_job(REQUEST)).max_pixels is None
+
+
 def test_a_result_comes_out_as_it_went_in() -> None:
     answer = parse_answer(JobAnswer.done(RESULT, "w1", INFO).model_dump_json().encode())
     back = result_of(answer, REQUEST)

@@ -52,6 +52,20 @@ def test_a_description_after_the_verdicts_equals_one_beside_them(demo_engine, no
     assert after.timing.prompt_tokens + first.timing.prompt_tokens == beside.timing.prompt_tokens
 
 
+def test_a_request_may_bound_its_pixels(demo_engine, noise, looked):
+    image = noise(640, 480)
+    (whole,) = demo_engine.analyze(verdicts(image, Look((), ASKED))).views
+    assert whole.width_px * whole.height_px > 65_536
+    (small,) = demo_engine.analyze(verdicts(image, Look((), ASKED), max_pixels=65_536)).views
+    assert small.width_px * small.height_px <= 65_536
+    assert small.box == whole.box, "the same part of the picture, smaller"
+    looked.clear()
+    described = demo_engine.analyze(description(image, (), max_pixels=65_536))
+    assert (described.views, looked) == ((small,), []), "a description goes on with it"
+    (tiny,) = demo_engine.analyze(verdicts(image, Look((), ASKED), max_pixels=4096)).views
+    assert tiny.width_px * tiny.height_px <= 4096
+
+
 def test_it_shows_what_the_verdicts_saw(demo_engine, noise, looked):
     image = noise(640, 480)
     first = demo_engine.analyze(verdicts(image))

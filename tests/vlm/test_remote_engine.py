@@ -95,6 +95,16 @@ def test_pictures_are_cut_as_for_the_model_here(server: ScriptedServer) -> None:
     assert np.array_equal(np.array(shown[1]), part)  # native pixels, lossless
 
 
+def test_a_request_may_bound_its_pixels(server: ScriptedServer, engine: RemoteEngine) -> None:
+    image = np.zeros((480, 640, 3), np.uint8)
+    look = Look((), (yes_no("q", "Is it?"),))
+    result = engine.analyze(AnalysisRequest("a", image, None, (look,), max_pixels=65_536))
+    (view,) = result.views
+    assert view.width_px * view.height_px <= 65_536
+    (picture,) = server.asked[-1].pictures
+    assert picture.size == (view.width_px, view.height_px)
+
+
 def test_a_pair_is_told_apart_in_words(server: ScriptedServer) -> None:
     engine = RemoteEngine(settings(server, use_before=True))
     ask(engine, before=PICTURE)

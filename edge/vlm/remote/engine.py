@@ -143,7 +143,7 @@ class RemoteEngine:
     def _look(
         self, request: AnalysisRequest, look: Look, until_mono_s: float, *, describes: bool
     ) -> _Part:
-        sight = self._framing.choose(request.image, look.boxes, 0)
+        sight = self._framing.choose(request.image, look.boxes, 0, request.max_pixels)
         views = sight.views(request.image)
         describes = describes and request.describe
         if not look.questions and not describes:

@@ -47,6 +47,7 @@ function tiles(stats, info) {
   return [
     tile("figures.model", [dot(toneOf(stats.analyzer)), make("span", { t: `analyzer.${stats.analyzer}` })], model && `${model.name} · ${model.precision}`, model?.demonstration ? "figures.demonstration" : null),
     tile("figures.budget", [load === null ? "–" : count(load)], null, load === null ? "figures.unmeasured" : "figures.per_hour"),
+    effortTile(stats.effort),
     tile("figures.median", [stats.analysis_ms_median === null ? "–" : spent(stats.analysis_ms_median)], null, "figures.per_keyframe"),
     tile("figures.queue", [count(counts.waiting)], null, "figures.waiting"),
     tile("figures.broker", [dot(outbox.connected ? "good" : "bad"), make("span", { t: outbox.connected ? "broker.on" : "broker.off" })], null, "figures.pending", { n: count(outbox.pending) }),
@@ -63,6 +64,13 @@ function tile(key, value, text, hint = null, given = {}) {
     text && make("dd", { class: "tile-hint" }, text),
     hint && make("dd", { class: hint === "figures.demonstration" ? "tile-hint warn" : "tile-hint", t: hint, tp: given }),
   );
+}
+
+/** How much of the model's time a keyframe gets, and how much all of them need. */
+function effortTile({ step, load }) {
+  const tone = step === "full" ? "good" : step === "motion" ? "bad" : "warn";
+  const hint = load === null ? "figures.load_unknown" : "figures.load";
+  return tile("figures.effort", [dot(tone), make("span", { t: `effort.${step}` })], null, hint, { share: () => percent(load) });
 }
 
 function toneOf(analyzer) {

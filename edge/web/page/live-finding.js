@@ -61,6 +61,7 @@ export function marksOf(finding) {
   if (finding.type !== "end") mark("working", finding.type === "new" ? "mark.looking" : "mark.describing");
   if (finding.status === "analysis_failed") mark("bad", "mark.failed");
   if (finding.status === "stale") mark("warn", "mark.stale");
+  if (finding.left_out) mark("warn", `mark.left_out.${finding.left_out.effort}`);
   if (finding.reused) mark("", "mark.reused");
   if (finding.superseded) mark("", "mark.superseded");
   if (finding.truncated) mark("warn", "mark.truncated");
