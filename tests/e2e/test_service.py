@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -81,6 +82,11 @@ def manager(tmp_path: Path) -> Iterator[Manager]:
     manager.close()
 
 
+def configuration(subscriber: Subscriber) -> dict[str, Any]:
+    """What `info` said last of the configuration's file."""
+    return json.loads(subscriber.payloads("edge/box/info")[-1])["configuration"]
+
+
 def test_systemd_is_told(manager: Manager, config: str, tmp_path: Path) -> None:
     with DaemonProcess(tmp_path, config, manager.environment) as daemon:
         wait_until(lambda: manager.lines().count("WATCHDOG=1") >= 4, "the watchdog is fed", 20)
@@ -129,12 +135,16 @@ def test_a_broken_camera_does_not_stop_the_others_and_reload_mends_it(
         subscriber.wait_for_payload("edge/box/porch/status", "online", 20)
         assert "drive" in daemon.log
         assert "rtsp://" in daemon.log, "the remedy is in the log"
+        told = configuration(subscriber)
+        assert told["state"] == "partly"
+        assert "camera drive is left out" in told["problems"][0]
         porch = daemon.child("porch").pid
         mended = config.replace("cameras:\n", "cameras:\n" + CAMERA.format(name="drive", clip=clip))
         daemon.config.write_text(mended)
         daemon.process.send_signal(signal.SIGHUP)
         subscriber.wait_for_payload("edge/box/drive/status", "online", 20)
         assert daemon.child("porch").pid == porch, "an unchanged camera goes on"
+        subscriber.wait_for(lambda _: configuration(subscriber)["state"] == "in_force")
         analyzer = daemon.child("analyzer").pid
         own, childs = (Path(f"/proc/{p}/oom_score_adj").read_text() for p in ("self", analyzer))
         assert int(own) < int(childs), "it offers its memory before the others'"
@@ -158,6 +168,8 @@ def test_the_last_good_file_is_used_when_the_new_one_is_broken(
         daemon.config.write_text(broken)
         daemon.start()
         assert "going on with the last one that worked" in daemon.log
+        subscriber.wait_for(lambda _: configuration(subscriber)["state"] == "refused")
+        assert "mqtqt" in str(configuration(subscriber)["problems"])
         subscriber.wait_for_payload("edge/box/porch/status", "online", 20)
         assert daemon.stop() == 0
 
