@@ -115,8 +115,11 @@ def good_soak(**changes: Any) -> Soak:
     soak = Soak(
         seed=1,
         length_s=24,
+        disk_full_s=3,
+        broker_away_s=16,
         kills={"main": 1},
         starts=2,
+        ends_when_full=0,
         stored=1,
         heard=heard,
         lost=(),

@@ -116,8 +116,11 @@ class Soak:
 
     seed: int
     length_s: float
+    disk_full_s: float
+    broker_away_s: float
     kills: Mapping[str, int]
     starts: int
+    ends_when_full: int  # the daemon ended by itself while the disk was full
     stored: int
     heard: Heard
     lost: tuple[str, ...]  # in the store, and the subscriber never heard of them

@@ -43,7 +43,7 @@ class Box:
 
     def __init__(self, folder: Path, store: Path, mqtt_port: int, http_port: int) -> None:
         self.store = store
-        self.starts = self.unasked_ends = 0
+        self.starts = self.unasked_ends = self.ends_when_full = 0
         self._config, self._log = folder / "edge.yaml", folder / "edge.log"
         self._http_port = http_port
         self._process: subprocess.Popen[bytes] | None = None
@@ -68,7 +68,9 @@ class Box:
                 return
             self._process = None
             self._start_mono_s = time.monotonic() + RESTART_S
-            self.unasked_ends += not (self._is_killed or may_fail)
+            if not self._is_killed:
+                self.ends_when_full += may_fail
+                self.unasked_ends += not may_fail
         if time.monotonic() >= self._start_mono_s:
             self._start()
 

@@ -18,6 +18,11 @@ class Window:
     start_s: float
     end_s: float
 
+    @property
+    def length_s(self) -> float:
+        """From one end to the other."""
+        return self.end_s - self.start_s
+
     def holds(self, at_s: float) -> bool:
         """Whether this moment lies in it."""
         return self.start_s <= at_s < self.end_s

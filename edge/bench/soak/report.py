@@ -16,7 +16,8 @@ def as_tables(soak: Soak) -> tuple[Table, ...]:
     heard = soak.heard
     rows = (
         ("processes killed", f"{sum(soak.kills.values())} ({kills})"),
-        ("starts of the daemon", str(soak.starts)),
+        ("disk full, broker away", f"{soak.disk_full_s:.0f} s, {soak.broker_away_s:.0f} s"),
+        ("starts of the daemon", f"{soak.starts}, {soak.ends_when_full} ended on the full disk"),
         ("findings in the store", str(soak.stored)),
         ("of them heard to the end", str(soak.stored - len(soak.unfinished))),
         ("messages heard", f"{heard.messages}, {heard.repeated} of them again"),
@@ -49,8 +50,11 @@ def as_document(soak: Soak) -> dict[str, Any]:
         "faults": soak.faults(),
         "seed": soak.seed,
         "length_s": soak.length_s,
+        "disk_full_s": round(soak.disk_full_s, 1),
+        "broker_away_s": round(soak.broker_away_s, 1),
         "kills": dict(soak.kills),
         "starts": soak.starts,
+        "ends_when_full": soak.ends_when_full,
         "stored": soak.stored,
         "heard": {
             "messages": soak.heard.messages,

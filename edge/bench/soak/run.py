@@ -176,8 +176,11 @@ def _end(plan: Plan, watch: _Watch, subscriber: Subscriber, disk: SmallDisk) -> 
     return Soak(
         seed=plan.seed,
         length_s=plan.length_s,
+        disk_full_s=0.0 if disk.obstacle else plan.disk_full.length_s,
+        broker_away_s=plan.broker_away.length_s,
         kills=dict(sorted(watch.kills.items())),
         starts=box.starts,
+        ends_when_full=box.ends_when_full,
         stored=len(ids),
         heard=heard,
         lost=tuple(sorted(ids - heard.types.keys())),
