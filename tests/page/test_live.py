@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from edge.findings import ConfigReport, RuleAttributes
+from edge.findings import ConfigReport, LeftOutReport, RuleAttributes
 from edge.web.replies import info_reply
 from tests.page.conftest import Visits
+from tests.support.finding_samples import build_finding
 from tests.support.page_box import HOSTILE, SlowDoor, record
 from tests.web.conftest import Running, Serve
 
@@ -156,6 +157,18 @@ def test_a_rule_is_tried(box: Running, visit: Visits) -> None:
     page = visit(box)
     page.get_by_role("button", name="Try now").click()
     expect(page.locator(".tried")).to_contain_text("75%")
+
+
+def test_effort_and_what_it_left_out_are_seen(box: Running, visit: Visits) -> None:
+    page = visit(box)
+    expect(page.locator(".tile", has_text="Effort")).to_contain_text("full")
+    expect(page.locator(".finding").first).to_be_visible()
+    left_out = LeftOutReport(effort="motion", rules=["person"])
+    finding = build_finding("porch", 900).model_copy(
+        update={"ts": time.time(), "status": "left_out", "verdicts": [], "left_out": left_out}
+    )
+    box.server.tell("finding", finding)
+    expect(page.locator(".finding").first).to_contain_text("not analysed: too much load")
 
 
 def test_what_rules_cost(box: Running, visit: Visits) -> None:

@@ -11,13 +11,14 @@ FULL = Box(0.0, 0.0, 1.0, 1.0)
 
 class MeasuredEngine:
     """Takes 1 ms for each 1,000 pixels and 10 ms for each question; the first of a shape takes
-    twice as long. `now_s` is its clock; with `fails` every request fails.
+    twice as long, and all take `delay_s` more. `now_s` is its clock; with `fails` all fail.
     """
 
     def __init__(self, *, slower: float = 1.0) -> None:
         self.now_s = 0.0
         self.requests: list[AnalysisRequest] = []
         self.fails = False
+        self.delay_s = 0.0
         self._slower = slower
         self._seen: set[tuple[int, int, int]] = set()
 
@@ -33,5 +34,6 @@ class MeasuredEngine:
         shape = (height, width, num_questions)
         took_ms = width * height / 1000 + 10 * num_questions
         self.now_s += self._slower * took_ms / 1000 * (1 if shape in self._seen else 2)
+        self.now_s += self.delay_s
         self._seen.add(shape)
         return AnalysisResult(request.id, (), None, (View(FULL, width, height),), None)  # type: ignore[arg-type]

@@ -32,7 +32,7 @@ def measure(engine: MeasuredEngine, max_pixels: int = DEFAULT_MAX_PIXELS) -> Pac
     return one.pace()
 
 
-def test_every_point_is_the_second_run_of_its_shape() -> None:
+def test_the_faster_of_two_runs_counts() -> None:
     engine = MeasuredEngine()
     found = measure(engine)
     assert found.points[0].ms == pytest.approx(75.536)
@@ -49,11 +49,25 @@ def test_what_is_never_fed_is_not_measured() -> None:
     assert {p.pixels for p in measure(MeasuredEngine(), 1024).points} == {65_536}
 
 
-def test_a_slow_box_measures_less() -> None:
-    engine = MeasuredEngine(slower=150)  # 11 s for the smallest
+@pytest.mark.parametrize(("slower", "num_points"), [(20, 4), (60, 2), (500, 1)])
+def test_a_slow_box_measures_fewer_sizes_and_those_whole(slower: float, num_points: int) -> None:
+    engine = MeasuredEngine(slower=slower)
     found = measure(engine)
-    assert 1 <= len(found.points) < 6
-    assert engine.now_s < 2 * LIMIT_S
+    assert len(found.points) == num_points
+    longest_s = max(2 * point.ms for point in found.points) / 1000
+    assert engine.now_s <= LIMIT_S + 6 * longest_s
+
+
+def test_other_work_at_the_wrong_moment_does_not_count() -> None:
+    engine = MeasuredEngine()
+    one = SelfMeasure(engine, 65_536, engine.clock)
+    one.step()
+    engine.delay_s = 5.0
+    one.step()
+    engine.delay_s = 0.0
+    while not one.is_done:
+        one.step()
+    assert one.pace().points[0].ms == pytest.approx(2 * 75.536), "as in the first run"
 
 
 def test_a_failure_is_told() -> None:
