@@ -53,10 +53,9 @@ def test_a_camera_that_flaps_a_thousand_times(journal: Journal) -> None:
     assert len(journal.lines) == 6, "the first of one camera, and another's"
     journal.now += WINDOW_S
     journal.tell()
-    assert journal.lines[6:] == [
-        "porch: offline: no answer from 10.0.0.5:554 within 4.0 s"
-        " ... and 995 more like this in the last 18 min"
-    ]
+    (line,) = journal.lines[6:]
+    assert line.startswith("porch: offline: no answer from 10.0.0.5:554 within 4.0 s ... and 995 ")
+    assert line.endswith(" more like this in the last 18 min")
 
 
 def test_all_night_long_it_is_one_line_in_ten_minutes(journal: Journal) -> None:

@@ -60,7 +60,7 @@ class SideProcess:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(
-            target=serve, args=(theirs, name, options, time.time()), name=f"bench-{name}"
+            target=serve, args=(theirs, name, options, time.monotonic()), name=f"bench-{name}"
         )
         self._name = name
         self._num_calls = 0
@@ -120,7 +120,7 @@ class SideProcess:
 def serve(pipe: Connection, name: SideName, options: SideOptions, spawned_at: float) -> None:
     """The child's body: build the side at the first call, then answer calls until the pipe ends.
 
-    `spawned_at` is time.time() in the parent.
+    `spawned_at` is time.monotonic() in the parent: one clock for all processes, on Linux.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's; the pipe tells
     logging.basicConfig(level=logging.WARNING)
@@ -152,7 +152,7 @@ def _start(
     name: SideName, options: SideOptions, spawned_at: float, case: Case
 ) -> tuple[Side, Start]:
     build = _side_class(name)
-    process_s = time.time() - spawned_at
+    process_s = time.monotonic() - spawned_at
     side = build(options)
     begun_s = time.monotonic()
     side.run(case, -1)

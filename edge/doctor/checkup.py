@@ -27,12 +27,14 @@ from edge.doctor.page import page_checks
 from edge.doctor.permissions import permission_checks
 from edge.doctor.server import server_checks
 from edge.doctor.service import service_checks
+from edge.doctor.strain import strain_checks
 from edge.redact import redact_text
 from edge.service.state import read_unit
 
 # In the order in which they are told: what waits longest comes last.
 CHECKS: Final[tuple[Callable[[Case], Iterator[Check]], ...]] = (
     machine_checks,
+    strain_checks,
     disk_checks,
     permission_checks,
     model_checks,

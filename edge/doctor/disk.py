@@ -13,6 +13,7 @@ from edge.daemon.wiring import engine_settings
 from edge.doctor.case import Case, Check
 from edge.doctor.diagnosis import Diagnosis, fault, ok, warning
 from edge.store.place import folder_obstacle
+from edge.store.room import floor_bytes
 
 CHECK = "disk"
 LIMIT_S = 20.0
@@ -38,7 +39,8 @@ def check_store(case: Case) -> Iterator[Diagnosis]:
     if trouble:
         yield fault(CHECK, *trouble_words(trouble, _STORE_MEANING), subject=str(folder))
         return
-    yield judge_space(free_bytes(folder), _missing_bytes(case.config), str(folder))
+    floor = floor_bytes(case.config.store.min_free_bytes, disk_bytes(folder))
+    yield judge_space(free_bytes(folder), floor, _missing_bytes(case.config), str(folder))
 
 
 def check_cache(folder: Path, case: Case) -> Iterator[Diagnosis]:
@@ -84,19 +86,22 @@ def trouble_words(trouble: str, meaning: str) -> tuple[str, str, str]:
     return trouble, meaning, remedy
 
 
-def judge_space(free: int, missing: int, subject: str) -> Diagnosis:
-    """Whether the store may grow to its limits: `missing` bytes more than it has now. Pure."""
+def judge_space(free: int, floor: int, missing: int, subject: str) -> Diagnosis:
+    """Whether the store may grow to its limits: `missing` bytes more than it has now, with `floor`
+    bytes left free. Pure.
+    """
     if free < LEAST_FREE_BYTES:
         return fault(
             CHECK,
             *trouble_words(f"full but for {free / 1e6:.0f} MB", _STORE_MEANING),
             subject=subject,
         )
-    if free < missing:
+    if free - floor < missing:
         return warning(
             CHECK,
-            f"{_gigabytes(free)} free, but the limits allow {_gigabytes(missing)} more",
-            "The disk will be full before the oldest findings and pictures are deleted.",
+            f"{_gigabytes(free)} free, {_gigabytes(floor)} are to stay free (`store.min_free`), "
+            f"but the limits allow {_gigabytes(missing)} more",
+            "The oldest pictures, then the oldest delivered findings, go before their time.",
             "Lower `snapshots.max_size`, `store.findings_max_size` or `store.outbox_max_size`, or "
             "use a larger disk.",
             subject=subject,
@@ -106,9 +111,19 @@ def judge_space(free: int, missing: int, subject: str) -> Diagnosis:
 
 def free_bytes(folder: Path) -> int:
     """What an ordinary user may still write there, or where it would be made."""
-    existing = next(p for p in (folder, *folder.absolute().parents) if os.path.lexists(p))
-    found = os.statvfs(existing)
+    found = _file_system(folder)
     return found.f_bavail * found.f_frsize
+
+
+def disk_bytes(folder: Path) -> int:
+    """How large the file system is."""
+    found = _file_system(folder)
+    return found.f_blocks * found.f_frsize
+
+
+def _file_system(folder: Path) -> os.statvfs_result:
+    existing = next(p for p in (folder, *folder.absolute().parents) if os.path.lexists(p))
+    return os.statvfs(existing)
 
 
 def _missing_bytes(config: Config) -> int:

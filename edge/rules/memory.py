@@ -17,6 +17,7 @@ from edge.rules.state import Moment, RuleState
 
 MAX_SERIES = 1_000_000  # answers in a row; more cannot come from a configuration
 MAX_NAME_CHARS = 200
+MAX_PAUSE_S = 366 * 86_400.0  # no box is off for longer and then asked what held before
 SNAPSHOT_SCHEMA: Final = "edge.rule_states/1"
 
 _UNKNOWN = RuleState()
@@ -77,13 +78,16 @@ def parse_snapshot(value: object, at: Moment) -> Snapshot:
     """The snapshot that `export_snapshot` wrote, as seen from `at`.
 
     Its monotonic times are moved so that durations go on from the wall time that has passed since,
-    never less than none. Raises ValueError for anything that `export_snapshot` cannot have written.
+    never less than none; a pause that is too long to be true counts as none (the clock is wrong).
+    Raises ValueError for anything that `export_snapshot` cannot have written.
     """
     fields = _mapping(value)
     if fields.get("schema") != SNAPSHOT_SCHEMA:
         raise ValueError(f"expected {SNAPSHOT_SCHEMA}, not {_shown(fields.get('schema'))}")
     saved, states = _parse_moment(fields.get("saved")), fields.get("states")
-    elapsed_s = max(0.0, (at.utc - saved.utc).total_seconds())
+    elapsed_s = (at.utc - saved.utc).total_seconds()
+    if not 0 <= elapsed_s <= MAX_PAUSE_S:
+        elapsed_s = 0.0
     shift_s = at.mono_s - saved.mono_s - elapsed_s
     entries = [_mapping(entry) for entry in states] if isinstance(states, list) else None
     if entries is None:

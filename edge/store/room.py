@@ -124,12 +124,8 @@ class Room:
         """Bytes that are free for an ordinary user, and how many are to be."""
         with translated(self._folder, "asking for free space"):
             found = os.statvfs(self._folder)
-        if self._min_free_bytes is not None:
-            floor_bytes = self._min_free_bytes
-        else:
-            total_bytes = found.f_blocks * found.f_frsize
-            floor_bytes = min(_AUTO_FLOOR_BYTES, int(_AUTO_FLOOR_FRAC * total_bytes))
-        return found.f_bavail * found.f_frsize, floor_bytes
+        floor = floor_bytes(self._min_free_bytes, found.f_blocks * found.f_frsize)
+        return found.f_bavail * found.f_frsize, floor
 
     def _take(self) -> bool:
         """Write the reserve; False if there is no space for it after all."""
@@ -159,6 +155,13 @@ class Room:
             self._word = facts.word
             _tell(self._folder, facts)
         return facts
+
+
+def floor_bytes(min_free_bytes: int | None, total_bytes: int) -> int:
+    """What is to be free of a disk of `total_bytes`; `min_free_bytes` is None if it is not set."""
+    if min_free_bytes is not None:
+        return min_free_bytes
+    return min(_AUTO_FLOOR_BYTES, int(_AUTO_FLOOR_FRAC * total_bytes))
 
 
 def _fill(descriptor: int) -> None:

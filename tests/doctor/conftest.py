@@ -70,12 +70,11 @@ class Box:
         return list(check_up(self.write(), deep=self.deep))
 
     def troubles(self) -> list[Diagnosis]:
-        """What is not ok, but for what a machine of tests cannot help: its clock and the demo."""
+        """What is not ok, but for what a machine of tests cannot help."""
         mine = [one for one in self.check_up() if one.level != "ok"]
+        not_its_fault = ("clock", "memory", "heat", "swap")
         return [
-            one
-            for one in mine
-            if one.check not in ("clock", "memory") and "demo model" not in one.found
+            one for one in mine if one.check not in not_its_fault and "demo model" not in one.found
         ]
 
 

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from edge.daemon.strain_reading import StrainReading
 from edge.doctor.account import account_of, this_account
 from edge.doctor.budget import Lately, judge_budget, judge_needs
 from edge.doctor.camera_clock import judge_camera_clock
 from edge.doctor.diagnosis import Diagnosis
+from edge.doctor.disk import judge_space
 from edge.doctor.machine import OLDEST_S, judge_clock, judge_memory, judge_processor
 from edge.doctor.service import judge_service
+from edge.doctor.strain import judge_heat, judge_swap
 from edge.pace import HOUR_MS, Needs, RuleNeed
 from edge.service.state import parse_state
 
@@ -44,6 +47,20 @@ def needs(clock_frac: float) -> Needs:
         (judge_clock(NOW_S, None), "ok", "does not tell"),
         (judge_clock(NOW_S, False), "warning", "not synchronised"),
         (judge_clock(1000.0, True), "fault", "1970"),
+        (judge_space(9 * GB, GB, 8 * GB, "/x"), "ok", "9.0 GB free"),
+        (judge_space(9 * GB, 2 * GB, 8 * GB, "/x"), "warning", "2.0 GB are to stay free"),
+        (judge_space(GB // 50, GB, 0, "/x"), "fault", "full but for 20 MB"),
+        (judge_heat(StrainReading(), 3600), "ok", "does not count"),
+        (judge_heat(StrainReading(throttle_count=0), 7200), "ok", "2 hours"),
+        (judge_heat(StrainReading(throttle_count=9), 7200), "warning", "9 times in 2 hours"),
+        (judge_swap(StrainReading(), 7200), "ok", "does not tell"),
+        (judge_swap(StrainReading(swapped_in_bytes=GB // 10), 7200), "ok", "100 MB"),
+        (judge_swap(StrainReading(swapped_in_bytes=GB), 7200), "warning", "1000 MB"),
+        (
+            judge_swap(StrainReading(swapped_in_bytes=0, memory_pressure=0.2), 7200),
+            "warning",
+            "short right now",
+        ),
         (judge_camera_clock(20.0, "porch"), "ok", "agrees"),
         (judge_camera_clock(-7200.0, "porch"), "warning", "2 hours behind"),
         (judge_camera_clock(45.0, "porch"), "warning", "45 seconds ahead"),

@@ -66,8 +66,9 @@ def test_monotonic_times_never_lie_ahead() -> None:
         (timedelta(minutes=5), 20.0, 20.0 - MONO_S - 300),  # the machine was
         (timedelta(0), MONO_S, 0.0),
         (timedelta(days=-3), 20.0, 20.0 - MONO_S),  # the wall clock went back: no time has passed
+        (timedelta(days=50 * 365), 20.0, 20.0 - MONO_S),  # nor where it is fifty years ahead
     ],
-    ids=["process restart", "reboot", "at once", "wall clock went back"],
+    ids=["process restart", "reboot", "at once", "wall clock went back", "wall clock is wrong"],
 )
 def test_durations_go_on_from_the_wall_time_passed(
     now_after: timedelta, mono_s: float, shift_s: float
