@@ -42,12 +42,6 @@ class Repeats:
     def __init__(self) -> None:
         self._stretches: dict[Kind, _Stretch] = {}  # in the order in which they began
 
-    @property
-    def next_due_mono_s(self) -> float | None:
-        """When the next stretch ends that has held something back; None if there is none."""
-        began = [s.began_mono_s for s in self._stretches.values() if s.num_held]
-        return min(began) + WINDOW_S if began else None
-
     def admit(self, record: logging.LogRecord, now_mono_s: float) -> bool:
         """Whether a record is to be written. Ask `summaries` before."""
         if record.levelno < logging.INFO or record.levelno >= logging.CRITICAL:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import threading
 import time
 from collections.abc import Iterable
 from typing import TextIO
@@ -40,61 +39,52 @@ class _JournalFormatter(logging.Formatter):
 class LimitedHandler(logging.StreamHandler[TextIO]):
     """Writes to a stream; holds back what says the same again, and tells how often it did.
 
-    The number is told when ten minutes are over, by a thread of its own if nothing else is said
-    then, and at the end of the process.
+    The number is told ten minutes after the first, with whatever is said next or when
+    `tell_repeats` is called, and at the end of the process.
     """
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
         self._repeats = Repeats()
-        self._timer: threading.Timer | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
         """Called by logging, under the handler's lock."""
         now = time.monotonic()
-        self._tell(now)
+        self._write(self._repeats.summaries(now))
         if self._repeats.admit(record, now):
-            self._write(record)
-        else:
-            self._wake_when_due(now)
+            self._write([record])
+
+    def tell(self) -> None:
+        """Tell the numbers that are due."""
+        self.acquire()
+        try:
+            self._write(self._repeats.summaries(time.monotonic()))
+        finally:
+            self.release()
 
     def close(self) -> None:
         """Tell what was held back, and end."""
         self.acquire()
         try:
-            if self._timer is not None:
-                self._timer.cancel()
-            for summary in self._repeats.close(time.monotonic()):
-                self._write(summary)
+            self._write(self._repeats.close(time.monotonic()))
         finally:
             self.release()
         super().close()
 
-    def _on_time(self) -> None:
-        """Body of the timer's thread."""
-        self.acquire()
-        try:
-            self._timer = None
-            now = time.monotonic()
-            self._tell(now)
-            self._wake_when_due(now)
-        finally:
-            self.release()
+    def _write(self, records: Iterable[logging.LogRecord]) -> None:
+        for record in records:
+            _redact.filter(record)
+            super().emit(record)
 
-    def _wake_when_due(self, now_mono_s: float) -> None:
-        due_mono_s = self._repeats.next_due_mono_s
-        if self._timer is None and due_mono_s is not None:
-            self._timer = threading.Timer(max(0.0, due_mono_s - now_mono_s), self._on_time)
-            self._timer.name, self._timer.daemon = "log-repeats", True
-            self._timer.start()
 
-    def _tell(self, now_mono_s: float) -> None:
-        for summary in self._repeats.summaries(now_mono_s):
-            self._write(summary)
+def tell_repeats() -> None:
+    """Have the log tell the numbers that are due; to be called now and then by what runs for long.
 
-    def _write(self, record: logging.LogRecord) -> None:
-        _redact.filter(record)
-        super().emit(record)
+    A thread that does it by itself would be one more in each process.
+    """
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, LimitedHandler):
+            handler.tell()
 
 
 def hide_in_log(secrets: Iterable[str]) -> None:

@@ -35,7 +35,7 @@ from edge.daemon.messages import (
 from edge.daemon.openers import openers_for
 from edge.daemon.plans import CameraPlan
 from edge.frames import Frame, Luma
-from edge.logs import set_log_level, start_logging
+from edge.logs import set_log_level, start_logging, tell_repeats
 from edge.sampler.attention import Attention
 
 log = logging.getLogger(__name__)
@@ -178,4 +178,5 @@ class _CameraLoop:
             self._beat_mono_s = now
             facts = None if self._source is None else self._source.facts
             self._pipe.send(Heartbeat(self._frames, facts))
+            tell_repeats()
             self._tell_main(facts)

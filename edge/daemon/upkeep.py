@@ -13,6 +13,7 @@ from edge.daemon.notify import Notifier, watchdog_interval_s
 from edge.daemon.overview import Overview
 from edge.daemon.parts import Parts
 from edge.daemon.reload import Reloader
+from edge.logs import tell_repeats
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ class Upkeep:
     def _tick_slowly(self, now_mono_s: float) -> None:
         parts = self._parts
         parts.tuner.check(now_mono_s)
+        tell_repeats()
         parts.reporter.flush()
         if parts.watch.look(now_mono_s):
             self._overview.announce_info()

@@ -216,7 +216,7 @@ class Retention:
         settings = self._settings
         missing_bytes = 0
         if not self._snapshots.total_bytes:
-            missing_bytes = max(0, self._room.missing_bytes - self._unused_bytes())
+            missing_bytes = max(0, self._room.below_floor_bytes - self._unused_bytes())
         return Limits(
             cutoff_s=self._ages.now() - settings.findings_max_age_s,
             max_bytes=settings.findings_max_bytes,

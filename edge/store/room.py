@@ -71,12 +71,18 @@ class Room:
 
     @property
     def missing_bytes(self) -> int:
-        """How much must be deleted for the disk to have as much free space as it is to have."""
+        """How much free space is missing to what is to be, and to the reserve on a full disk."""
         facts = self.facts()
         wanted_bytes = facts.floor_bytes
         if self._is_full:
             wanted_bytes = max(wanted_bytes, self._enough_bytes())
         return max(0, wanted_bytes - facts.free_bytes)
+
+    @property
+    def below_floor_bytes(self) -> int:
+        """How much free space is missing to what is to be."""
+        facts = self.facts()
+        return max(0, facts.floor_bytes - facts.free_bytes)
 
     def facts(self) -> RoomFacts:
         """How it is now."""
