@@ -15,6 +15,7 @@ ALLOWED = {
     "cli/doctor.py": "stamps a report",
     "convert/convert.py": "stamps a model's provenance",
     "daemon/config_report.py": "stamps a report",
+    "daemon/effort_watch.py": "stamps when a step began",
     "daemon/rule_keeper.py": "schedules and `since`; goes with a monotonic time in each Moment",
     "daemon/stats.py": "stamps a document",
     "doctor/broker.py": "a certificate's validity",

@@ -90,12 +90,12 @@ class Store:
         """The store's time, gone on from the last mark; stamps in a store without one are mended
         where a clock that was wrong set them into the future.
         """
-        saved = self.load_state(_MARK)
-        if saved is not None:
-            try:
+        try:
+            saved = self.load_state(_MARK)
+            if saved is not None:
                 return AgeClock(clock, uptime, parse_mark(saved))
-            except ValueError as error:
-                _log.warning("the store's time cannot be read, it begins anew: %s", error)
+        except (StoreError, TypeError, ValueError) as error:  # a damaged row
+            _log.warning("the store's time cannot be read, it begins anew: %s", error)
         ages = AgeClock(clock, uptime, None)
         now = ages.now()
 

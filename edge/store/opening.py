@@ -208,7 +208,10 @@ def _examine_content(connection: sqlite3.Connection) -> _Unusable | None:
             f"it was written by a newer version of this program (its schema is {version}, this one "
             f"knows {len(MIGRATIONS)})",
         )
-    damaged = _definitions(version) - set(connection.execute(_DEFINITIONS))
+    found, own = set(connection.execute(_DEFINITIONS)), _definitions(version)
+    if tables and found & (_definitions(len(MIGRATIONS)) - own):
+        return _Unusable("corrupt", f"it holds more than schema version {version}, which it names")
+    damaged = own - found
     if damaged:
         names = ", ".join(sorted(name for name, _ in damaged))
         return _Unusable("corrupt", f"these tables are missing or damaged: {names}")
