@@ -13,7 +13,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, model_validator
 
 from edge.document import Document
 from edge.effort import EffortWord
@@ -103,6 +103,16 @@ class ModelReport(Document):
         description="logits and logprobs are read as probabilities; an answer that came as text "
         "has none and counts as certain",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rename(cls, values: object) -> object:
+        """Findings that an earlier version kept call a model for demonstration `untrained`."""
+        if not isinstance(values, dict) or "untrained" not in values:
+            return values
+        values = dict(values)
+        was_untrained = values.pop("untrained")
+        return {"demonstration": was_untrained, **values}
 
 
 class TimingReport(Document):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 
 from edge.errors import StoreError
-from edge.findings import new_finding_id
+from edge.findings import ModelReport, new_finding_id
 from edge.store import opening, schema
 from edge.store.database import DATABASE_NAME, Store, open_store
 from edge.store.place import folder_obstacle
@@ -255,6 +256,49 @@ def test_an_older_database_is_migrated_step_by_step(
             "seen 7",
         )
     assert kept_aside(settings.folder) == []
+
+
+def test_what_the_previous_release_kept_is_there_after_an_update(
+    settings: StoreSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = ModelReport(name="demo", precision="int8", demonstration=True)
+    samples = [build_finding("porch", seq, "end", model=model) for seq in range(1, 6)]
+    samples.append(build_finding("porch", 6, "new"))
+    folder = settings.folder
+    folder.mkdir(mode=0o700)
+    with closing(sqlite3.connect(folder / DATABASE_NAME, isolation_level=None)) as connection:
+        schema.migrate(connection, schema.MIGRATIONS[:2])
+        connection.execute("INSERT INTO cameras VALUES ('porch', 6)")
+        connection.execute("""INSERT INTO states VALUES ('rules', '{"a": 1}')""")
+        for finding in samples:
+            document = finding.model_dump(mode="json")
+            del document["left_out"]
+            if document["model"] is not None:  # as it was before it had these names
+                document["model"] = {"name": "demo", "precision": "int8", "untrained": True}
+            text = json.dumps(document)
+            connection.execute(
+                "INSERT INTO findings (id, camera, seq, type, ts, first_seen, bytes, document)"
+                " VALUES (?, 'porch', ?, ?, ?, ?, ?, ?)",
+                (finding.id, finding.seq, finding.type, finding.ts, NOW - 60, len(text), text),
+            )
+            connection.execute(
+                "INSERT INTO outbox (finding, camera, topic, retain, created_at, bytes, payload)"
+                " VALUES (?, 'porch', 'edge/t', 0, ?, ?, ?)",
+                (finding.id, NOW - 60, len(text), text.encode()),
+            )
+        lines = connection.execute("SELECT payload FROM outbox ORDER BY id").fetchall()
+
+    with open_now(settings) as store:
+        assert [store.finding(finding.id) for finding in samples] == samples
+        assert store.open_findings() == samples[5:]
+        assert [(row.payload,) for row in store.pending(100)] == lines
+        assert store.outbox_stats().oldest_age_s == pytest.approx(60, abs=30)
+        assert store.load_state("rules") == {"a": 1}
+        assert store.next_seq("porch") == 7
+        use(store)
+        assert len(store.finding_ids()) == 7, "none is too old"
+    assert kept_aside(folder) == []
+    assert "cannot be read" not in caplog.text
 
 
 def test_a_failing_migration_leaves_the_version_it_had_reached(tmp_path: Path) -> None:
