@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from edge.findings import ConfigReport, LeftOutReport, RuleAttributes
+from edge.findings import ConfigReport, EffortStats, LeftOutReport, RuleAttributes
 from edge.web.replies import info_reply
 from tests.page.conftest import Visits
 from tests.support.finding_samples import build_finding
@@ -161,8 +161,20 @@ def test_a_rule_is_tried(box: Running, visit: Visits) -> None:
 
 def test_effort_and_what_it_left_out_are_seen(box: Running, visit: Visits) -> None:
     page = visit(box)
-    expect(page.locator(".tile", has_text="Effort")).to_contain_text("full")
+    tile = page.locator(".tile", has_text="Effort")
+    expect(tile).to_contain_text("full")
     expect(page.locator(".finding").first).to_be_visible()
+    for effort, shown, dot in (
+        (EffortStats(step="few", load=1.25), "few questions", "warn"),
+        (EffortStats(step="motion", load=0.0), "motion only", "bad"),
+        (EffortStats(), "full", "good"),
+    ):
+        stats = box.door.present.stats.model_copy(update={"effort": effort})
+        box.server.tell("stats", stats)
+        expect(tile.locator(".tile-value")).to_have_text(shown)
+        expect(tile.locator(f".dot.{dot}")).to_be_visible()
+        load = "load not known yet" if effort.load is None else f"needs {effort.load:.0%}"
+        expect(tile.locator(".tile-hint")).to_contain_text(load)
     left_out = LeftOutReport(effort="motion", rules=["person"])
     finding = build_finding("porch", 900).model_copy(
         update={"ts": time.time(), "status": "left_out", "verdicts": [], "left_out": left_out}
