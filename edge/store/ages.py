@@ -7,9 +7,10 @@ time of the store's own:
     it begins as the system's clock when the store is made,
     while the store is open it runs with the box's uptime, whatever is done to the system's clock,
     while it was closed it ran as far as the system's clock tells, if that can be believed: not
-    backwards, and not for more than MAX_PAUSE_S. A pause that cannot be believed counts as
-    nothing; it is reckoned again as soon as somebody sets the clock (a box without a battery for
-    it starts in 1970 and is told the time by the network a minute later).
+    backwards (a small correction of the clock is no pause), and not for more than MAX_PAUSE_S. A
+    pause that cannot be believed counts as nothing; it is reckoned again as soon as somebody sets
+    the clock (a box without a battery for it starts in 1970 and is told the time by the network a
+    minute later).
 
 Nothing here touches a file: the store saves and brings the `Mark`.
 """
@@ -109,8 +110,8 @@ class AgeClock:
         """Count the time in which the store was closed, if it can be; whether it was."""
         opened_system_s = self._system() - (self._uptime() - self._opened_uptime_s)
         pause_s = opened_system_s - saved.system_s
-        if not 0 <= pause_s <= MAX_PAUSE_S:
+        if not -CLOCK_STEP_S < pause_s <= MAX_PAUSE_S:
             return False
-        self._opened_store_s = saved.store_s + pause_s
+        self._opened_store_s = saved.store_s + max(0.0, pause_s)
         self._doubted = None
         return True

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -145,7 +146,10 @@ class Room:
                 finally:
                     os.close(descriptor)
         except StoreError as error:
-            self._path.unlink(missing_ok=True)
+            with suppress(
+                OSError
+            ):  # a disk that broke meanwhile: the first error is the one to tell
+                self._path.unlink(missing_ok=True)
             if isinstance(error, DiskFull):
                 return False
             if not self._is_told_without:  # a file size limit, say; the disk itself has space

@@ -273,5 +273,6 @@ def _tidy_day(day_folder: Path, now_s: float) -> _Day:
         Path(path).unlink(missing_ok=True)
     for stamp_s, kept, _ in list(_snapshots_in(day_folder)):
         if stamp_s > now_s:
-            os.utime(kept, (now_s, now_s))
+            with suppress(OSError):  # another user's file, put back from a backup: it goes last
+                os.utime(kept, (now_s, now_s))
     return _sum(sorted(_snapshots_in(day_folder)))

@@ -365,6 +365,17 @@ def test_a_clock_that_is_wrong_after_a_restart_is_no_age(
         assert store.enforce_limits() == Removed(findings_age=2)
 
 
+def test_a_small_correction_of_the_clock_over_a_restart_is_no_news(
+    settings: StoreSettings, clocks: Clocks, caplog: pytest.LogCaptureFixture
+) -> None:
+    with clocks.open(settings) as store:
+        record(store, 1)
+    clocks.restart(-2.0)
+    with clocks.open(settings) as store:
+        assert store.outbox_stats().oldest_age_s == 0
+    assert caplog.text == ""
+
+
 def test_the_time_that_a_box_was_off_counts(settings: StoreSettings, clocks: Clocks) -> None:
     with clocks.open(settings) as store:
         record(store, 2)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -188,6 +190,26 @@ def test_below_the_floor_pictures_go_then_delivered_findings_never_others(
         assert store.room.facts().word == "ok"
     assert caplog.text.count("less than the 8 MB that are to be") == 1
     assert caplog.text.count("were deleted before their time") == 1, "each hour at the most"
+
+
+def test_a_disk_that_breaks_under_the_reserve_is_told_as_such(
+    disk: Path, settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "read-only")
+
+    with open_store(settings) as store:
+        filler = fill(disk)
+        record(store, 300)
+        filler.unlink()
+        assert not store.room.facts().has_reserve
+        with monkeypatch.context() as broken:
+            broken.setattr(os, "posix_fallocate", fail)
+            broken.setattr(Path, "unlink", fail)
+            store.room.look()
+        assert not store.room.facts().has_reserve
+        store.room.look()
+        assert store.room.facts().has_reserve
 
 
 def test_the_floor_is_a_share_of_a_small_disk(disk: Path) -> None:

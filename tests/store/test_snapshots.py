@@ -297,6 +297,18 @@ def test_a_stamp_from_the_future_is_mended_at_the_start(tmp_path: Path, now: Now
     assert folder.remove_oldest(limits(START - 999)) == RemovedSnapshots(age=1)
 
 
+def test_a_stamp_that_cannot_be_mended_stops_nobody(
+    tmp_path: Path, now: Now, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "another user's file")
+
+    SnapshotFolder(tmp_path, 85, now).save(id_at(START), noise())
+    now.now_s = START - 1000
+    monkeypatch.setattr(os, "utime", refuse)
+    assert SnapshotFolder(tmp_path, 85, now).total_bytes > 0
+
+
 def test_files_that_are_not_ours_stay_and_do_not_count(tmp_path: Path, now: Now) -> None:
     day = tmp_path / "2026-03-01"
     foreign = [
