@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 WINDOW_S = 600.0
@@ -17,6 +17,7 @@ MAX_WARNINGS = 5  # of one kind, errors among them, written before the rest of a
 MAX_NOTES = 10  # the same for what is no trouble
 MAX_KINDS = 500  # messages that differ, remembered at once
 MAX_SHOWN_CHARS = 300
+MAX_KEPT_CHARS = 4000  # of which so many are shown: no secret is cut in two before it is masked
 
 # Numbers and ids differ from line to line; those that are part of a name tell things apart.
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
@@ -37,9 +38,13 @@ class _Stretch:
 
 
 class Repeats:
-    """Which records are written, and the summaries of those that were not. Not thread-safe."""
+    """Which records are written, and the summaries of those that were not. Not thread-safe.
 
-    def __init__(self) -> None:
+    `mask` takes secrets out of a text before it is cut to what a summary shows.
+    """
+
+    def __init__(self, mask: Callable[[str], str] = str) -> None:
+        self._mask = mask
         self._stretches: dict[Kind, _Stretch] = {}  # in the order in which they began
 
     def admit(self, record: logging.LogRecord, now_mono_s: float) -> bool:
@@ -51,7 +56,7 @@ class Repeats:
         if stretch is None:
             allowed = MAX_WARNINGS if record.levelno >= logging.WARNING else MAX_NOTES
             stretch = self._stretches[kind] = _Stretch(now_mono_s, allowed)
-        stretch.shown = record.getMessage().partition("\n")[0][:MAX_SHOWN_CHARS]
+        stretch.shown = record.getMessage().partition("\n")[0][:MAX_KEPT_CHARS]
         if stretch.num_written < stretch.num_allowed:
             stretch.num_written += 1
             return True
@@ -70,14 +75,21 @@ class Repeats:
             del self._stretches[kind]
             if stretch.num_held:
                 self._stretches[kind] = _Stretch(now_mono_s, num_allowed=1)
-                yield _summary(kind, stretch, now_mono_s)
+                yield self._summary(kind, stretch, now_mono_s)
 
     def close(self, now_mono_s: float) -> Iterator[logging.LogRecord]:
         """The lines for all that was held back: nothing comes after."""
         for kind, stretch in self._stretches.items():
             if stretch.num_held:
-                yield _summary(kind, stretch, now_mono_s)
+                yield self._summary(kind, stretch, now_mono_s)
         self._stretches.clear()
+
+    def _summary(self, kind: Kind, stretch: _Stretch, now_mono_s: float) -> logging.LogRecord:
+        name, level, *_ = kind
+        minutes = max(1, round((now_mono_s - stretch.began_mono_s) / 60))
+        text = "%s ... and %d more like this in the last %d min"
+        arguments = (self._mask(stretch.shown)[:MAX_SHOWN_CHARS], stretch.num_held, minutes)
+        return logging.LogRecord(name, level, __file__, 0, text, arguments, None)
 
 
 def kind_of(record: logging.LogRecord) -> Kind:
@@ -89,11 +101,3 @@ def kind_of(record: logging.LogRecord) -> Kind:
     about = arguments[0] if arguments and isinstance(arguments[0], str) else ""
     words = _NUMBER.sub("#", _ID.sub("#", record.getMessage()[:1000]))
     return record.name, record.levelno, _ID.sub("#", about)[:100], words
-
-
-def _summary(kind: Kind, stretch: _Stretch, now_mono_s: float) -> logging.LogRecord:
-    name, level, *_ = kind
-    minutes = max(1, round((now_mono_s - stretch.began_mono_s) / 60))
-    text = "%s ... and %d more like this in the last %d min"
-    arguments = (stretch.shown, stretch.num_held, minutes)
-    return logging.LogRecord(name, level, __file__, 0, text, arguments, None)

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import TextIO
 
 from edge.log_repeats import Repeats
-from edge.redact import RedactFilter
+from edge.redact import RedactFilter, redact_text
 
 _PRIORITIES = {
     logging.DEBUG: 7,
@@ -45,12 +45,18 @@ class LimitedHandler(logging.StreamHandler[TextIO]):
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
-        self._repeats = Repeats()
+        self._repeats = Repeats(_mask)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Called by logging, under the handler's lock."""
+        """Called by logging, under the handler's lock. Never raises: a line whose arguments do not
+        fit, as some library's, is written without them.
+        """
         now = time.monotonic()
         self._write(self._repeats.summaries(now))
+        try:
+            record.getMessage()
+        except (TypeError, ValueError, LookupError) as error:
+            record.msg, record.args = f"{record.msg} ({error})", ()
         if self._repeats.admit(record, now):
             self._write([record])
 
@@ -75,6 +81,10 @@ class LimitedHandler(logging.StreamHandler[TextIO]):
         for record in records:
             _redact.filter(record)
             super().emit(record)
+
+
+def _mask(text: str) -> str:
+    return redact_text(text, _redact.secrets)
 
 
 def tell_repeats() -> None:

@@ -152,6 +152,31 @@ def test_the_number_comes_when_the_time_is_over(
     hide_in_log([])
 
 
+def test_a_secret_is_masked_before_a_line_is_cut(
+    log: tuple[logging.Logger, LimitedHandler, io.StringIO],
+) -> None:
+    logger, handler, written = log
+    line = "rtsp://user:hunter2@host: " + "x" * (log_repeats.MAX_SHOWN_CHARS - 40)
+    for _ in range(10):
+        logger.warning("%s rtsp://user:swordfish@other", line)
+    handler.close()
+    assert "... and 5 more like this" in written.getvalue()
+    for part in ("hunter", "user:", "sword"):
+        assert part not in written.getvalue()
+
+
+def test_a_line_whose_arguments_do_not_fit_is_written_without_them(
+    log: tuple[logging.Logger, LimitedHandler, io.StringIO],
+) -> None:
+    logger, handler, written = log
+    for text in ("%d of %s", "%(x)s"):
+        logger.error(text, "few")
+    handler.tell()
+    first, second = written.getvalue().splitlines()
+    assert first.startswith("%d of %s (")
+    assert second.startswith("%(x)s (")
+
+
 def test_the_number_comes_at_the_end() -> None:
     code = (
         "import logging; from edge.logs import start_logging; start_logging('INFO')\n"
