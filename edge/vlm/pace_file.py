@@ -76,12 +76,12 @@ def save_pace(settings: EngineSettings, pace: Pace) -> Path:
     if settings.cache_dir is None:
         raise ReportError("there is no folder for compiled models, where the pace would be kept")
     path = settings.cache_dir / FILE_NAME
-    note = _Note(
-        holds_for=_holds_for(settings),
-        measured=datetime.now(UTC).isoformat(timespec="seconds"),
-        points=[_Point(pixels=p.pixels, questions=p.questions, ms=p.ms) for p in pace.points],
-    )
     try:
+        note = _Note(
+            holds_for=_holds_for(settings),
+            measured=datetime.now(UTC).isoformat(timespec="seconds"),
+            points=[_Point(pixels=p.pixels, questions=p.questions, ms=p.ms) for p in pace.points],
+        )
         path.parent.mkdir(parents=True, exist_ok=True)
         _replace(path, note.model_dump_json(indent=1).encode() + b"\n")
     except OSError as error:
