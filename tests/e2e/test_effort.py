@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from edge.effort import EFFORTS
 from tests.support.broker import Mosquitto, Subscriber
 from tests.support.contract import check_lives, check_message, findings_of
 from tests.support.daemon import DaemonProcess, wait_until
@@ -57,9 +59,9 @@ def test_effort_follows_the_load_down_and_up_and_no_finding_is_lost(
         server.delay_s = 1.5  # of each of two questions, for two keyframes a second
         config = CONFIG.format(port=broker.port, url=server.url)
         with DaemonProcess(tmp_path, config) as daemon:
-            wait_until(lambda: steps(subscriber) == DOWN, "all steps down", 60)
+            wait_until(lambda: "motion" in steps(subscriber), "all steps down", 60)
             server.delay_s = 0.0
-            wait_until(lambda: steps(subscriber) == DOWN + UP, "all steps up", 90)
+            wait_until(lambda: steps(subscriber)[-1] == "full", "all steps up", 100)
             assert daemon.stop() == 0
             stored = daemon.stored_ids()
             log = daemon.log
@@ -96,8 +98,10 @@ def test_effort_follows_the_load_down_and_up_and_no_finding_is_lost(
         assert counts["keyframes"] == sum(counts[name] for name in outcomes)
     for message in subscriber.messages:
         check_message(message, "edge/box")
-    for step, before in [
-        *zip(DOWN[1:], DOWN, strict=False),
-        *zip(UP, ["motion", *UP], strict=False),
-    ]:
-        assert log.count(f"effort: {step} instead of {before}, ") == 1
+    # on a busy machine a step may be taken back and taken again
+    taken = list(pairwise(steps(subscriber)))
+    assert {*pairwise(DOWN), *pairwise(["motion", *UP])} <= set(taken)
+    assert all(abs(EFFORTS.index(step) - EFFORTS.index(before)) == 1 for before, step in taken)
+    for before, step in taken:
+        told = log.count(f"effort: {step} instead of {before}, ")
+        assert told == taken.count((before, step))

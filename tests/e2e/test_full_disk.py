@@ -34,7 +34,7 @@ def wait_for_troubles(subscriber: Subscriber, expected: list[str]) -> None:
         document: dict[str, Any] = json.loads(told[-1]) if told else {}
         return [word for word in document.get("troubles", ()) if word.startswith("disk")]
 
-    wait_until(lambda: last() == expected, f"the box tells {expected}", 30)
+    wait_until(lambda: last() == expected, f"the box tells {expected}", 60)
 
 
 def take_findings(subscriber: Subscriber, number: int) -> list[dict[str, Any]]:
@@ -52,7 +52,7 @@ def take_findings(subscriber: Subscriber, number: int) -> list[dict[str, Any]]:
             ]
             return [f for f in of_command if f["id"] not in known]
 
-        ended.append(wait_until(new, "the keyframe is reported and delivered", 20)[0])
+        ended.append(wait_until(new, "the keyframe is reported and delivered", 60)[0])
     return ended
 
 

@@ -76,7 +76,7 @@ MANY = """
 node: box
 mqtt: {{host: 127.0.0.1, port: {port}}}
 http: {{port: {http}}}
-vlm: {{model: demo, deadline: 5s, reuse: 0s}}
+vlm: {{model: demo, deadline: 30s, reuse: 0s}}
 store: {{folder: ./store}}
 log: {{level: {level}}}
 cameras:
@@ -179,9 +179,9 @@ def test_fifty_reloads_leave_nothing_behind_and_disturb_nobody(
         wait_until(
             lambda: all(now <= held[what] for what, now in box.held().items()),
             f"it holds no more than before: {held}",
-            20,
+            60,
         )
-        _go_on(last, wait_until(lambda: _later(box.stats(), last), "pictures still come", 20))
+        _go_on(last, wait_until(lambda: _later(box.stats(), last), "pictures still come", 60))
         assert daemon.stop() == 0
         if daemon.pending():  # what was still in the outbox comes with the next start
             daemon.start()
