@@ -80,8 +80,7 @@ class Listener:
         except queue.Empty:
             refusal = f"no answer from {settings.address}"
         if refusal:
-            self._client.disconnect()
-            self._client.loop_stop()
+            self._end()
             raise DeliveryError(refusal)
         return self
 
@@ -91,8 +90,14 @@ class Listener:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
+        self._end()
+
+    def _end(self) -> None:
+        client = self._client
+        client.disconnect()
+        client.loop_stop()
+        # Out of the circle of references paho closes its sockets at once, not at some collection.
+        client.on_connect = client.on_subscribe = client.on_message = None
 
     def messages(self, idle_s: float) -> Iterator[Heard | None]:
         """Messages as they come; None after each `idle_s` without one, so the caller may end."""

@@ -131,8 +131,12 @@ class PoolLine:
 
     def stop(self) -> None:
         """Say goodbye, so that no will is published, and end the thread."""
-        self._client.disconnect()
-        self._client.loop_stop()
+        client = self._client
+        client.disconnect()
+        client.loop_stop()
+        # Out of the circle of references paho closes its sockets at once, not at some collection.
+        client.on_connect = client.on_connect_fail = client.on_disconnect = None
+        client.on_message = client.on_subscribe = client.on_publish = None
 
     def publish(
         self,

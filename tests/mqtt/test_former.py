@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.config.load import load_config
-from edge.config.models import Config
+from edge.config.load import LoadedConfig, load_config
 from edge.daemon.announcer import Announcer
+from edge.daemon.config_report import report_loaded
 from edge.daemon.given_up import HELD, former_names, hold
 from edge.daemon.introduction import build_info
 from edge.daemon.wiring import mqtt_settings
@@ -39,29 +39,33 @@ class Box:
         self._folder, self._broker = folder, broker
         folder.mkdir()
 
-    def config(self, node: str, cameras: str = ALL) -> Config:
+    def load(self, node: str, cameras: str = ALL) -> LoadedConfig:
         path = self._folder / "edge.yaml"
         path.write_text(YAML.format(node=node, port=self._broker.port, cameras=cameras))
-        return load_config(path).config
+        return load_config(path)
 
     @contextmanager
     def running(self, node: str, cameras: str = ALL) -> Iterator[Publisher]:
         """The box from its start to its end, with states as of a day."""
-        config = self.config(node, cameras)
+        loaded = self.load(node, cameras)
+        config = loaded.config
         with open_store(StoreSettings(self._folder / "store")) as store:
             settings = settings_for(self._broker.port, node=node)
             former = former_names(mqtt_settings(config), store)
             publisher = Publisher(settings, store, lambda _: None, config.cameras, former)
             publisher.start()
-            announcer = Announcer(publisher)
-            info = build_info(config, None)
-            announcer.info(info)
-            hold(config, mqtt_settings(config), publisher, store, info)
-            for camera in config.cameras:
-                announcer.camera(camera, "online")
-                announcer.motion(camera, moving=False)
-                announcer.rule(RuleAttributes(rule="person", camera=camera, state="on", since=None))
             try:
+                announcer = Announcer(publisher)
+                info = build_info(config, None, report_loaded(loaded))
+                announcer.info(info)
+                hold(config, mqtt_settings(config), publisher, store, info)
+                for camera in config.cameras:
+                    announcer.camera(camera, "online")
+                    announcer.motion(camera, moving=False)
+                    attributes = RuleAttributes(
+                        rule="person", camera=camera, state="on", since=None
+                    )
+                    announcer.rule(attributes)
                 num_topics = 2 + 4 * len(config.cameras)
                 root = f"edge/{node}/"
                 wait_until(lambda: len(below(held(self._broker), root)) >= num_topics)
@@ -185,7 +189,7 @@ def test_when_a_former_name_may_be_cleared(
 def test_a_record_that_cannot_be_read_clears_nothing(
     make_box: Callable[[str], Box], tmp_path: Path, saved: dict[str, object]
 ) -> None:
-    settings = mqtt_settings(make_box("one").config("new"))
+    settings = mqtt_settings(make_box("one").load("new").config)
     if saved.get("broker") == 3:
         saved["broker"] = settings.address
     with open_store(StoreSettings(tmp_path / "store")) as store:
@@ -199,7 +203,7 @@ def test_another_brokers_topics_are_not_thought_to_be_here(
     box = make_box("one")
     with box.running("old"):
         pass
-    new = mqtt_settings(box.config("new"))
+    new = mqtt_settings(box.load("new").config)
     with open_store(StoreSettings(tmp_path / "one" / "store")) as store:
         (former,) = former_names(new, store)
         assert former.root == "edge/old"

@@ -333,3 +333,5 @@ class Subscriber:
     def __exit__(self, *_: object) -> None:
         self.client.disconnect()
         self.client.loop_stop()
+        # Out of the circle of references the client closes its sockets itself, at once.
+        self.client.on_connect = self.client.on_subscribe = self.client.on_message = None
