@@ -11,8 +11,10 @@ A load above a step's limit for `lighten_after_s` leads to the next one; `few` g
 than half would be missed even so. The last step that is allowed is left for none: too much is then
 only told. At `motion` a keyframe that was asked for gets few questions, and so does one now and
 then, which shows whether there is time again. Back it goes only after the load, as it would be at
-the heavier step, has stayed below CALM_FRAC of that one's limit for `restore_after_s`. load.py
-tells the loads.
+the heavier step, has stayed below CALM_FRAC of that one's limit for `restore_after_s`. From
+`motion` it also goes back after TRY_RESTORES such times, whatever the load: what is not asked
+cannot show that its answers would be reused, so that it may seem heavier than it is for ever.
+load.py tells the loads.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ Loads = Mapping[EffortWord, float]
 
 LIMITS: dict[EffortWord, float] = {"full": 1.0, "small": 1.0, "few": 2.0}
 CALM_FRAC = 0.7
+TRY_RESTORES = 6
 TOLD_AGAIN_S = 600.0
 
 REMEDY = (
@@ -73,6 +76,7 @@ class EffortSteps:
         self._over_mono_s: float | None = None  # since when the load is above the limit
         self._calm_mono_s: float | None = None  # since when the heavier step would do
         self._told_mono_s = float("-inf")
+        self._since_mono_s = float("-inf")  # when this step was taken
 
     def look(self, loads: Loads | None, now_mono_s: float) -> Said | None:
         """Weigh the loads at each step at this moment; None where they are not known.
@@ -109,6 +113,9 @@ class EffortSteps:
         if self.word == "full":
             return None
         heavier = EFFORTS[EFFORTS.index(self.word) - 1]
+        lasted_s = now_mono_s - self._since_mono_s
+        if self.word == "motion" and lasted_s >= TRY_RESTORES * self.settings.restore_after_s:
+            return self._go(heavier, "to see whether there is time for it by now", now_mono_s)
         if loads[heavier] >= CALM_FRAC * LIMITS[heavier]:
             self._calm_mono_s = None
             return None
@@ -123,6 +130,6 @@ class EffortSteps:
         is_lighter = EFFORTS.index(word) > EFFORTS.index(self.word)
         before, self.word = self.word, word
         self._over_mono_s = self._calm_mono_s = None
-        self._told_mono_s = now_mono_s
+        self._told_mono_s = self._since_mono_s = now_mono_s
         line = f"effort: {word} instead of {before}, {_MEANING[word]}: {why}"
         return Said(f"{line}. {REMEDY}" if is_lighter else line, is_lighter)

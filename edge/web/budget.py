@@ -28,7 +28,7 @@ class RuleNeedReply(Reply):
     each_ms: float
     """Its even share of a keyframe about which all rules of the camera are asked."""
     clock_share: float
-    """Of the box's time, for the keyframes that come by the clock; 0..1."""
+    """Of the box's time, for the keyframes that come by the clock; 1 is all of it."""
 
 
 class NeedsReply(Reply):

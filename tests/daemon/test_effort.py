@@ -84,6 +84,23 @@ def test_what_fits_at_the_step_but_not_above_does_not_swing() -> None:
     assert scene.changes == [(61, "small")]
 
 
+def test_motion_only_is_never_for_ever() -> None:
+    """Its load counts all that moves, though most might be answered from memory."""
+    scene = Scene()
+    assert scene.run(300, 20.0) == "motion"
+    assert scene.run(3400, 20.0) == "motion"
+    assert scene.run(200, 20.0) == "motion", "it was tried, and is too much still"
+    lines = [said.line for _, said in scene.said[-2:]]
+    assert lines[0].startswith("effort: few instead of motion")
+    assert "to see whether there is time" in lines[0]
+    assert lines[1].startswith("effort: motion instead of few")
+    assert scene.run(3500, 20.0) == "motion"
+    num_said = len(scene.said)
+    assert scene.run(120, 0.8) == "few", "and stays where it fits"
+    assert scene.run(200, 0.8) == "few"
+    assert len(scene.said) == num_said + 1
+
+
 def test_a_short_rush_and_a_short_calm_change_nothing() -> None:
     scene = Scene()
     for _ in range(20):
