@@ -128,7 +128,7 @@ class Soak:
     samples: int
     imbalances: tuple[str, ...]
     growths: tuple[Growth, ...]
-    dropped: int  # by age or size, unsent
+    dropped: int  # unsent, by age, size or number, or never written
     tracebacks: Mapping[str, int]  # what they end with
     unasked_ends: int  # the daemon ended and nobody had killed it
     exit_status: int

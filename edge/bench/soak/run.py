@@ -111,7 +111,9 @@ class _Watch:
         self.samples += 1
         self.imbalances += imbalances(stats)
         self.pending, self.is_connected = stats.outbox.pending, stats.outbox.connected
-        self.dropped = max(self.dropped, stats.outbox.dropped_age + stats.outbox.dropped_size)
+        outbox, lost = stats.outbox, 0 if stats.disk is None else stats.disk.lost
+        dropped = outbox.dropped_age + outbox.dropped_size + outbox.dropped_count
+        self.dropped = max(self.dropped, dropped + lost)
         living = self.box.processes()
         is_whole = stats.analyzer in ("ready", "busy") and living.keys() >= SETTLED
         if not is_whole:  # what a process holds while it starts tells nothing
