@@ -6,7 +6,6 @@ that needs Python alone.
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import shutil
 import subprocess
@@ -28,8 +27,6 @@ def missing() -> str:
             return f"{program} is not installed"
     if os.geteuid() != 0:
         return "installing into a tree needs root"
-    if int(importlib.metadata.version("setuptools").split(".")[0]) < 77:
-        return "setuptools is too old to build with"
     asked = [PYTHON, "-c", "import sys, venv; sys.exit(sys.version_info < (3, 11))"]
     done = subprocess.run(asked, check=False, capture_output=True)
     return "the system's Python is older than 3.11" if done.returncode else ""
