@@ -66,7 +66,10 @@ export class Box extends EventTarget {
 
   /** What the box is, its model too; null while it cannot be told. */
   async loadInfo() {
-    this.info = await get("/api/v1/info").catch(() => null);
+    const before = this.info;
+    const info = await get("/api/v1/info").catch(() => null);
+    if (this.info !== before) return; // the box has said it anew meanwhile
+    this.info = info;
     this.#emit("info");
   }
 
