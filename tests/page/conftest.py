@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +67,20 @@ Visits = Callable[..., Any]  # a Playwright page; the library may be missing
 def visit(browser: Any) -> Iterator[Visits]:
     """Opens the page: `visit(box, view)`; its console must not complain.
 
+    With `hears` the box's events come from the first on: what is told before the page listens is
+    told to nobody.
     The browser itself notes replies with an error's status; those that a test `expects` are none.
     """
     contexts = []
     complaints: list[str] = []
 
     def open_page(
-        box: Running, view: str = "live", *, expects: str = "401", **settings: object
+        box: Running,
+        view: str = "live",
+        *,
+        expects: str = "401",
+        hears: bool = False,
+        **settings: object,
     ) -> Any:
         options = {"viewport": {"width": 1360, "height": 900}, "locale": "en-GB"} | settings
         context = browser.new_context(**options)
@@ -81,7 +89,9 @@ def visit(browser: Any) -> Iterator[Visits]:
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda said: note(said, f"status of {expects}"))
-        page.goto(f"{box.url}/#{view}")
+        heard = page.expect_response("**/api/v1/events") if hears else nullcontext()
+        with heard:
+            page.goto(f"{box.url}/#{view}")
         return page
 
     def note(said: Any, expected: str) -> None:

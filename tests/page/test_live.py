@@ -11,6 +11,7 @@ import pytest
 from edge.findings import ConfigReport, EffortStats, LeftOutReport, RuleAttributes
 from edge.web.replies import info_reply
 from tests.page.conftest import Visits
+from tests.support.daemon import wait_until
 from tests.support.finding_samples import build_finding
 from tests.support.page_box import HOSTILE, SlowDoor, record
 from tests.web.conftest import Running, Serve
@@ -49,7 +50,7 @@ def test_what_is_unsure_says_so(box: Running, visit: Visits) -> None:
 
 
 def test_findings_come_as_they_happen(box: Running, visit: Visits) -> None:
-    page = visit(box)
+    page = visit(box, hears=True)
     expect(page.locator(".finding")).to_have_count(8)
     begun = record(box.store, 8, time.time(), type="new", verdicts=[], summary="", severity=0)
     box.server.tell("finding", begun)
@@ -92,7 +93,7 @@ def test_a_demonstration_model_is_told_in_both_views(serve: Serve, visit: Visits
 def test_a_broken_configuration_is_told_until_it_is_mended(serve: Serve, visit: Visits) -> None:
     door = SlowDoor()
     box = serve(door=door)
-    page = visit(box)
+    page = visit(box, hears=True)
     expect(page.locator(".strip")).to_contain_text("tiny")
     banner = page.locator("#panel-live .configuration")
     expect(banner).to_be_hidden()
@@ -103,7 +104,10 @@ def test_a_broken_configuration_is_told_until_it_is_mended(serve: Serve, visit: 
     box.server.tell("info", info_reply(door.present))
     expect(banner).to_contain_text("has errors and is not used")
     expect(banner.locator("li")).to_have_text(problem)
-    page.reload()
+    # what a page is told when it loads may be half a second old
+    wait_until(lambda: "hots" in box.get("/api/v1/info").text, "the box tells it to who asks")
+    with page.expect_response("**/api/v1/events"):
+        page.reload()
     expect(banner.locator("li")).to_have_text(problem)
     door.present = good
     box.server.tell("info", info_reply(good))
@@ -159,8 +163,10 @@ def test_a_rule_is_tried(box: Running, visit: Visits) -> None:
     expect(page.locator(".tried")).to_contain_text("75%")
 
 
-def test_effort_and_what_it_left_out_are_seen(box: Running, visit: Visits) -> None:
-    page = visit(box)
+def test_effort_and_what_it_left_out_are_seen(serve: Serve, visit: Visits) -> None:
+    box = serve(door=SlowDoor())
+    record(box.store, 0, time.time())
+    page = visit(box, hears=True)
     tile = page.locator(".tile", has_text="Effort")
     expect(tile).to_contain_text("full")
     expect(page.locator(".finding").first).to_be_visible()
@@ -170,6 +176,7 @@ def test_effort_and_what_it_left_out_are_seen(box: Running, visit: Visits) -> No
         (EffortStats(), "full", "good"),
     ):
         stats = box.door.present.stats.model_copy(update={"effort": effort})
+        box.door.present = replace(box.door.present, stats=stats)  # the page may ask at that moment
         box.server.tell("stats", stats)
         expect(tile.locator(".tile-value")).to_have_text(shown)
         expect(tile.locator(f".dot.{dot}")).to_be_visible()
