@@ -51,7 +51,7 @@ def _needed_files(case: Case) -> Iterator[Path]:
         yield secrets
     tls = case.config.mqtt.tls
     if tls is not None:  # a file that is not there is told by the broker's check
-        yield from (path for path in (tls.cert, tls.key) if path is not None and path.exists())
+        yield from (path for path in (tls.ca, tls.cert, tls.key) if path and path.exists())
 
 
 def _devices(case: Case) -> Iterator[Diagnosis]:
@@ -97,13 +97,14 @@ def _sandbox(case: Case) -> Iterator[Diagnosis]:
     if "ProtectHome=yes" not in case.sandbox:
         return
     folder = case.config.store.folder
-    for path in (case.path.absolute(), folder, Path(case.config.vlm.model)):
+    files = (path.absolute() for path in _needed_files(case))
+    for path in (*files, folder, Path(case.config.vlm.model)):
         if any(path.is_relative_to(hidden) for hidden in _HIDDEN):
             yield fault(
                 CHECK,
                 f"{path} lies where the service cannot see it: the unit hides /home and /root",
                 "The service does not start, or does not find it.",
-                "Move it to /etc/edge (configuration) or /var/lib/edge (everything else).",
+                "Move it to /etc/edge (what it reads) or /var/lib/edge (model and store).",
                 subject=str(path),
             )
     writable = (Path("/var/lib/edge"), Path("/var/cache/edge"))

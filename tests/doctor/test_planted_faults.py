@@ -20,10 +20,14 @@ import pytest
 from edge.cli import main
 from edge.config.load import load_config
 from edge.daemon.wiring import engine_settings
+from edge.doctor import permissions
+from edge.doctor.account import this_account
+from edge.doctor.case import Case
 from edge.doctor.checkup import check_up
 from edge.hub.folder import FileRecord, Manifest, write_manifest
 from edge.hub.places import DEMO_DIR
 from edge.pace import Pace, PacePoint
+from edge.service.unit import build_unit
 from edge.store.database import open_store
 from edge.store.settings import StoreSettings
 from edge.vlm.pace_file import save_pace
@@ -340,6 +344,30 @@ def test_passwords_that_everybody_can_read(box: Box) -> None:
     path.chmod(0o644)
     box.write = lambda: path  # type: ignore[method-assign]
     find_the_one(box, "permissions", "warning", "every user (mode 0644)", "chmod o=")
+
+
+def test_what_lies_behind_the_walls_of_the_service(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = box.folder / "home" / "ca.crt"
+    authority.parent.mkdir()
+    authority.touch()
+    monkeypatch.setattr(permissions, "_HIDDEN", (authority.parent,))
+    box.config["mqtt"]["tls"] = {"ca": str(authority)}
+    path = box.write()
+
+    def told(unit: str) -> dict[str, str]:
+        case = Case(path, load_config(path), this_account(), unit)
+        return {one.subject: one.found for one in permissions.check_permissions(case)}
+
+    unit = build_unit()
+    store = box.config["store"]["folder"]
+    assert told("").keys() == {""}, "without a service nothing is wrong"
+    found = told(unit)
+    assert found.keys() == {str(authority), store}
+    assert "the service cannot see it" in found[str(authority)]
+    assert "the service cannot write" in found[store]
+    assert told(f"{unit}ReadWritePaths={store}\n").keys() == {str(authority)}
 
 
 # The command
