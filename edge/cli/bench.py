@@ -22,10 +22,14 @@ import json
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge.config.model_names import DEFAULT_MODEL
 from edge.errors import ModelMissing, PictureError, SourceUnreachable
 from edge.hub.places import find_model
+
+if TYPE_CHECKING:
+    from edge.bench.tables import Table
 
 NAME = "bench"
 HELP = "measure the engine on this machine"
@@ -133,7 +137,6 @@ def run(args: argparse.Namespace) -> int:
     from edge.bench.document import as_document
     from edge.bench.report import as_tables
     from edge.bench.run import run_bench
-    from edge.bench.tables import as_text
 
     rounds = args.rounds or (QUICK_ROUNDS if args.quick else ROUNDS)
     bench = run_bench(
@@ -142,13 +145,10 @@ def run(args: argparse.Namespace) -> int:
         against_genai=args.against == "genai",
         threads=args.threads,
         num_keyframes=args.keyframes,
-        progress=lambda text: print(text, file=sys.stderr, flush=True),
+        progress=_progress,
     )
     tables = as_tables(bench)
-    if args.json:
-        print(json.dumps(as_document(bench), ensure_ascii=False))
-    else:
-        print(as_text(tables))
+    _tell(args, as_document(bench), tables)
     if args.picture is not None:
         from edge.bench.picture import write_picture
 
@@ -159,47 +159,31 @@ def run(args: argparse.Namespace) -> int:
 
 def _run_capture(args: argparse.Namespace) -> int:
     from edge.bench.capture import as_document, as_tables, run_capture_bench
-    from edge.bench.tables import as_text
 
     if not args.capture.is_file():
         raise SourceUnreachable(f"{args.capture}: no such file")
     rounds = args.rounds or CAPTURE_ROUNDS
-    bench = run_capture_bench(
-        args.capture, rounds, lambda text: print(text, file=sys.stderr, flush=True)
-    )
-    if args.json:
-        print(json.dumps(as_document(bench), ensure_ascii=False))
-    else:
-        print(as_text(as_tables(bench)))
+    bench = run_capture_bench(args.capture, rounds, _progress)
+    _tell(args, as_document(bench), as_tables(bench))
     return 0
 
 
 def _run_pool(args: argparse.Namespace) -> int:
     from edge.bench.pool import as_document, as_tables, run_pool_bench
-    from edge.bench.tables import as_text
 
     num_jobs = POOL_QUICK_JOBS if args.quick else POOL_JOBS
-    bench = run_pool_bench(
-        args.pool, num_jobs, lambda text: print(text, file=sys.stderr, flush=True)
-    )
-    if args.json:
-        print(json.dumps(as_document(bench), ensure_ascii=False))
-    else:
-        print(as_text(as_tables(bench)))
+    bench = run_pool_bench(args.pool, num_jobs, _progress)
+    _tell(args, as_document(bench), as_tables(bench))
     return 0
 
 
 def _run_calibrate(args: argparse.Namespace) -> int:
     from edge.bench.calibrate import as_document, as_table, calibrate
-    from edge.bench.tables import as_text
     from edge.config.load import load_config
 
     pace, path = calibrate(load_config(args.calibrate).config)
-    if args.json:
-        print(json.dumps(as_document(pace, path)))
-    else:
-        print(as_text((as_table(pace),)))
-        print(f"kept in {path}", file=sys.stderr)
+    _tell(args, as_document(pace, path), (as_table(pace),))
+    print(f"kept in {path}", file=sys.stderr)
     return 0
 
 
@@ -207,22 +191,28 @@ def _run_soak(args: argparse.Namespace) -> int:
     from edge.bench.soak.plan import build_plan
     from edge.bench.soak.report import as_document, as_tables
     from edge.bench.soak.run import run_soak
-    from edge.bench.tables import as_text
 
     plan = build_plan(60 * args.soak, args.kills, args.seed)
     # However it is ended, all is taken down as after Ctrl-C.
     numbers = (signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
     try:
-        soak = run_soak(plan, lambda text: print(text, file=sys.stderr, flush=True))
+        soak = run_soak(plan, _progress)
     finally:
         for number, was in before.items():
             signal.signal(number, was)
-    if args.json:
-        print(json.dumps(as_document(soak), ensure_ascii=False))
-    else:
-        print(as_text(as_tables(soak)))
+    _tell(args, as_document(soak), as_tables(soak))
     return 1 if soak.faults() else 0
+
+
+def _tell(args: argparse.Namespace, document: object, tables: tuple[Table, ...]) -> None:
+    from edge.bench.tables import as_text
+
+    print(json.dumps(document, ensure_ascii=False) if args.json else as_text(tables))
+
+
+def _progress(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _minutes(word: str) -> float:
