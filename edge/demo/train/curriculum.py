@@ -159,7 +159,7 @@ def build_stages() -> list[Stage]:
         Stage("see-letters", 2400, spelling(FULL, 1500)),
         Stage("talk-lists", 2400, talking(CROWDED, written=False)),
         Stage("join-lists", 500, joining(FULL, written=False)),
-        Stage("join-all", 3000, joining(replace(FULL, overview_frac=0.1), written=True)),
+        Stage("join-all", 2750, joining(replace(FULL, overview_frac=0.1), written=True)),
     ]
 
 
