@@ -25,6 +25,10 @@ Trigger = Literal["motion", "scene", "tamper", "periodic", "command"]
 Phase = Literal["peak", "after"]
 
 
+def _is_at_hand() -> None:
+    """Nothing to begin with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One decoded picture of a camera.
@@ -47,6 +51,13 @@ class Frame:
     is_iframe: bool
     after_gap: bool
     read_image: Callable[[], Image] = field(repr=False, compare=False)
+    expect_image: Callable[[], None] = field(default=_is_at_hand, repr=False, compare=False)
+
+    def expect(self) -> None:
+        """The picture, or that of a later frame, may be asked for soon: where it has to be decoded
+        first, that begins. Returns at once.
+        """
+        self.expect_image()
 
     def image(self) -> Image:
         """The whole picture at native size, (H, W, 3) uint8 RGB; converts on each call."""

@@ -6,7 +6,7 @@ shows: its own or the main stream's. Which pictures are handed on is decided in 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from edge.capture.picture import LumaScaler, read_rgb, upright_size_px
 from edge.capture.settings import SourceSettings
 from edge.capture.timeline import DelayLine
 from edge.errors import PictureError, SourceUnsupported
-from edge.frames import Frame, Image, Luma
+from edge.frames import Frame, Luma
 
 if TYPE_CHECKING:
     from edge.capture.main_stream import MainStream
@@ -76,7 +76,7 @@ class Framing:
         if self._pace is not None:
             arrival = self._pace.wait(pts_s)
         width_px, height_px = upright_size_px(picture)
-        return Frame(
+        frame = Frame(
             camera=self._settings.camera,
             luma=luma,
             width_px=width_px,
@@ -87,17 +87,17 @@ class Framing:
             seq=seq,
             is_iframe=is_iframe(picture),
             after_gap=after_gap,
-            read_image=self._reader_of(picture, received_mono_s),
+            read_image=partial(read_rgb, picture),
         )
-
-    def _reader_of(self, picture: av.VideoFrame, received_mono_s: float) -> Callable[[], Image]:
-        """What reads the frame's colours: from this picture, or from the main stream's."""
-        own = partial(read_rgb, picture)
         if self._main is None:
-            return own
+            return frame
         stamp_s = self._stamp_s(picture)
         captured_mono_s = received_mono_s if stamp_s is None else stamp_s + self._delay.least_s
-        return partial(self._main.image_at, captured_mono_s, own)
+        return replace(
+            frame,
+            read_image=partial(self._main.image_at, captured_mono_s, frame.read_image),
+            expect_image=partial(self._main.expect, captured_mono_s),
+        )
 
     def _stamp_s(self, picture: av.VideoFrame) -> float | None:
         """A picture's own time; FFmpeg's `time` lacks for those that come out at the end."""

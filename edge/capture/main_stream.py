@@ -1,8 +1,8 @@
 """MainStream: a camera's full picture beside the small stream that is looked at.
 
 A thread of its own reads the main stream's packets into a ring and decodes none of them; `image_at`
-decodes the few that lead to one moment. Comes back by itself after a failure. Knows nothing of
-frames; owned by `source`.
+decodes the few that lead to one moment, `expect` does so ahead of it. Comes back by itself after a
+failure. Knows nothing of frames; owned by `source`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 
 import av
 
@@ -37,6 +38,9 @@ log = logging.getLogger(__name__)
 
 HELD_S = 12.0  # a keyframe is chosen up to some seconds after its moment
 WAIT_S = 0.4  # for the main stream's packet of a moment that the small stream has already shown
+# For the packets behind it, without which the decoder would have to be emptied: three pictures at
+# 25 a second, of which it wants two.
+FOLLOW_S = 0.12
 # A decoder of 1080p holds 15 to 28 MB; while something goes on, a keyframe follows the last one in
 # less than this.
 KEPT_S = 5.0
@@ -53,8 +57,10 @@ class MainStream:
         self._news = threading.Condition()
         self._stop = threading.Event()
         self._stream: OpenStream | None = None
+        self._decoding = threading.Lock()  # one decoder at a time: each holds many pictures
         self._decoder: MomentDecoder | None = None  # of that stream, as the last moment left it
         self._used_mono_s = 0.0
+        self._is_expecting = False
         self._error = ""
         self._num_shown = 0
         self._num_missed = 0
@@ -96,23 +102,68 @@ class MainStream:
         self._num_shown += 1
         return image
 
-    def _picture_at(self, captured_mono_s: float) -> av.VideoFrame:
+    def expect(self, captured_mono_s: float) -> None:
+        """The picture of this moment, or of a later one, may be asked for soon; returns at once."""
         with self._news:
-            self._news.wait_for(lambda: self._has_reached(captured_mono_s), WAIT_S)
-            stream = self._stream
-            if stream is None:
-                raise PictureError("the main stream is not connected")
-            pts_s = captured_mono_s - self._delay.least_s
-            packets = list(self._ring)
-            decoder, self._decoder = self._decoder, None
-        if decoder is None:
-            decoder = MomentDecoder(stream, self._settings.max_pixels)
+            if self._is_expecting or self._stream is None:
+                return
+            self._is_expecting = True
+        name = f"{self._settings.camera}-ahead"
+        threading.Thread(target=self._lead, args=(captured_mono_s,), name=name, daemon=True).start()
+
+    def _lead(self, captured_mono_s: float) -> None:
+        """Thread body: decode up to a moment."""
         try:
-            return decoder.picture_at(packets, pts_s)
+            with self._decoder_for(captured_mono_s) as (decoder, packets, pts_s):
+                decoder.lead_to(packets, pts_s)
+        except PictureError as error:  # counted if it is asked for
+            log.debug("%s: no main picture ahead: %s", self._settings.camera, error)
         finally:
+            self._is_expecting = False
+
+    def _picture_at(self, captured_mono_s: float) -> av.VideoFrame:
+        with self._decoder_for(captured_mono_s) as (decoder, packets, pts_s):
+            return decoder.picture_at(packets, pts_s, self._following(packets))
+
+    def _following(self, packets: list[Received]) -> Iterator[Received]:
+        """What comes behind the `packets` that are held, for a while."""
+        last = packets[-1]
+        until_mono_s = self._clock.mono_s() + FOLLOW_S
+        while True:
             with self._news:
-                if self._stream is stream:
-                    self._decoder, self._used_mono_s = decoder, self._clock.mono_s()
+                left_s = until_mono_s - self._clock.mono_s()
+                self._news.wait_for(partial(self._has_more, last), left_s)
+                behind = self._ring.behind(last)
+            if not behind:
+                return
+            yield from behind
+            last = behind[-1]
+
+    @contextmanager
+    def _decoder_for(
+        self, captured_mono_s: float
+    ) -> Iterator[tuple[MomentDecoder, list[Received], float]]:
+        """The decoder, all packets that are held, and the moment in their time."""
+        with self._decoding:
+            with self._news:
+                self._news.wait_for(lambda: self._has_reached(captured_mono_s), WAIT_S)
+                stream = self._stream
+                if stream is None:
+                    raise PictureError("the main stream is not connected")
+                pts_s = captured_mono_s - self._delay.least_s
+                packets = list(self._ring)
+                decoder, self._decoder = self._decoder, None
+            if decoder is None:
+                decoder = MomentDecoder(stream, self._settings.max_pixels)
+            try:
+                yield decoder, packets, pts_s
+            finally:
+                with self._news:
+                    if self._stream is stream:
+                        self._decoder, self._used_mono_s = decoder, self._clock.mono_s()
+
+    def _has_more(self, last: Received) -> bool:
+        return self._ring.newest is not last
 
     def _has_reached(self, captured_mono_s: float) -> bool:
         last = self._ring.newest

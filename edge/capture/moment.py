@@ -6,7 +6,8 @@ Knows packets and pictures; knows nothing of streams that are still being read. 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import cast
 
 import av
@@ -64,64 +65,111 @@ class MomentDecoder:
         is_h264 = source.codec.name == "h264"
         self._numbers = FrameNumbers(source.extradata) if is_h264 else None
         self._fed: Received | None = None  # last, with all before it since an I-frame
+        self._inside: list[Received] = []  # decoded, but their pictures have not come out yet
         self._shown: tuple[Received, av.VideoFrame] | None = None
 
-    def picture_at(self, packets: list[Received], pts_s: float) -> av.VideoFrame:
+    def picture_at(
+        self, packets: list[Received], pts_s: float, following: Iterable[Received] = ()
+    ) -> av.VideoFrame:
         """The picture nearest to `pts_s`; `packets` are all that are held, in order.
 
-        Raises PictureError for damage or where there is none; the next call then begins anew.
+        The decoder gives a picture out when it has been fed some behind it: `following` are those
+        that may still come. Where they end first it is emptied, and the next moment is decoded
+        from its I-frame on. Raises PictureError for damage or where there is no such picture; the
+        next call then begins anew.
         """
         leading, own = leading_to(packets, pts_s)
         wanted = leading[own]
         if self._shown is not None and self._shown[0] is wanted:
             return self._shown[1]
         self._shown = None
-        begin = next((i + 1 for i, received in enumerate(leading) if received is self._fed), 0)
-        if not 0 < begin <= own:
-            begin = 0
-            self._restart()
+        begin = self._go_on(leading, own)
         try:
-            picture = self._pick(self._pictures(leading[begin:], wanted), wanted)
+            fed = chain(leading[begin:], following)
+            picture = self._pick(self._pictures(fed, wanted, begin > own), wanted)
         except PictureError:
             self._fed = None
             raise
         self._shown = wanted, picture
         return picture
 
-    def _restart(self) -> None:
+    def lead_to(self, packets: list[Received], pts_s: float) -> None:
+        """Decode up to the picture nearest to `pts_s`: little is then left to do when it, or a
+        later one, is asked for. Raises as `picture_at`.
+        """
+        leading, own = leading_to(packets, pts_s)
+        wanted = leading[own]
+        if self._shown is not None and self._shown[0] is wanted:
+            return
+        self._shown = None
+        begin = self._go_on(leading, own)
+        try:
+            for received in leading[begin : own + 1]:
+                for picture in self._decode(received, wanted):
+                    if picture.pts is not None and picture.pts == wanted.packet.pts:
+                        self._shown = wanted, picture
+        except PictureError:
+            self._fed = None
+            raise
+
+    def _go_on(self, leading: list[Received], own: int) -> int:
+        """Where in `leading` to go on for its picture `own`; 0, and a restart, to begin anew."""
+        begin = next((i + 1 for i, received in enumerate(leading) if received is self._fed), 0)
+        is_to_come = begin <= own or any(one is leading[own] for one in self._inside)
+        if begin and is_to_come:
+            return begin
         self._decoder.flush_buffers()
         self._fed = None
+        self._inside.clear()
         if self._numbers is not None:
             self._numbers.restart()
+        return 0
 
-    def _pictures(self, packets: list[Received], wanted: Received) -> Iterator[av.VideoFrame]:
-        """What comes out of the decoder; in the end, what it still holds.
-
-        Pictures that no other one needs are left out, but for the one that is wanted.
+    def _pictures(
+        self, packets: Iterable[Received], wanted: Received, is_past: bool
+    ) -> Iterator[list[av.VideoFrame]]:
+        """What comes out of the decoder with each packet; at last, what it still holds. `is_past`
+        if the wanted one was fed before.
         """
-        is_past = False
+        for received in packets:
+            try:
+                yield self._decode(received, wanted)
+            except _PictureLost:
+                if is_past:
+                    break
+                raise
+            is_past = is_past or received is wanted
+        self._fed = None  # an emptied decoder does not go on
         try:
-            for received in packets:
-                if self._numbers is not None and not self._numbers.follows(bytes(received.packet)):
-                    if is_past:
-                        break
-                    raise PictureError("the main stream lost a picture before that moment")
-                self._fed = received
-                is_past = is_past or received is wanted
-                if self._numbers is None or not self._numbers.is_spare or received is wanted:
-                    yield from self._decoder.decode(received.packet)
-            self._fed = None  # an emptied decoder does not go on
-            yield from self._decoder.decode(None)
+            yield self._decoder.decode(None)
         except LIBRARY_ERRORS:
-            raise PictureError("the main stream is damaged there") from None
+            raise _damaged() from None
 
-    def _pick(self, pictures: Iterator[av.VideoFrame], wanted: Received) -> av.VideoFrame:
+    def _decode(self, received: Received, wanted: Received) -> list[av.VideoFrame]:
+        """What comes out with one packet. Left out is a picture that no other one needs, unless it
+        is the one that is wanted.
+        """
+        if self._numbers is not None and not self._numbers.follows(bytes(received.packet)):
+            raise _PictureLost("the main stream lost a picture before that moment")
+        self._fed = received
+        if self._numbers is not None and self._numbers.is_spare and received is not wanted:
+            return []
+        self._inside.append(received)
+        try:
+            pictures = self._decoder.decode(received.packet)
+        except LIBRARY_ERRORS:
+            raise _damaged() from None
+        for picture in pictures:
+            self._inside = [one for one in self._inside if _is_behind(one, picture)]
+        return pictures
+
+    def _pick(self, pictures: Iterator[list[av.VideoFrame]], wanted: Received) -> av.VideoFrame:
         """The wanted picture, or the nearest one where the decoder leaves it out."""
         time_base = wanted.packet.time_base  # pictures that come out at the end bear none
         wanted_s = pts_s_of(wanted)
         best: av.VideoFrame | None = None
         distance_s = NEAR_S
-        for picture in pictures:
+        for picture in chain.from_iterable(pictures):
             if picture.pts is None:
                 continue
             ahead_s = float(picture.pts * time_base) - wanted_s
@@ -134,3 +182,17 @@ class MomentDecoder:
         if best.is_corrupt:
             raise PictureError("the main stream's picture is damaged")
         return best
+
+
+class _PictureLost(PictureError):
+    """A packet does not follow the one before it."""
+
+
+def _damaged() -> PictureError:
+    return PictureError("the main stream is damaged there")
+
+
+def _is_behind(received: Received, picture: av.VideoFrame) -> bool:
+    """Whether a packet's picture is shown after `picture`, so that it is still to come out."""
+    pts = received.packet.pts
+    return pts is None or picture.pts is None or pts > picture.pts

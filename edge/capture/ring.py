@@ -35,6 +35,15 @@ class PacketRing:
         """The packet added last."""
         return self._gops[-1][-1] if self._gops else None
 
+    def behind(self, last: Received) -> list[Received]:
+        """The packets that came after `last`; none if it is not held."""
+        packets: deque[Received] = deque()
+        for received in (received for gop in reversed(self._gops) for received in reversed(gop)):
+            if received is last:
+                return list(packets)
+            packets.appendleft(received)
+        return []
+
     @property
     def num_bytes(self) -> int:
         """What the packets hold."""

@@ -96,6 +96,7 @@ class Window:
     best: Candidate | None = None
 
     def offer(self, one: Candidate) -> None:
-        """Keep it if it is better than what is held."""
+        """Keep it if it is better than what is held; its colours will then be wanted soon."""
         if self.best is None or one.value > self.best.value:
             self.best = one
+            one.frame.expect()

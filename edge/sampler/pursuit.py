@@ -106,6 +106,8 @@ class Pursuit:
             return []
         self._latest = (frame, view)
         self._settling.hold(frame, view)
+        if seen is None:
+            self._settling.expect()
         path = [track.box for track in tracks]
         self._path = union_of([*path, self._path] if self._path else path)
         self._pacing.add_newcomers(movement.newcomers)
@@ -129,19 +131,22 @@ class Pursuit:
             self._sightings.popleft()
         if seen is None:
             self._quiet.offer(frame)
-        else:
-            self._sightings.append(seen)
+            return
+        self._sightings.append(seen)
+        likely = [t.first_s for t in seen.tracks if t.num_hits > 1 and not t.is_restless]
+        if likely:
+            self._quiet.expect(min(likely))
 
     def _start(self, now_s: float) -> None:
         started_s = self.movement.started_s
         first = self._sightings[0].frame.pts_s if self._sightings else now_s
         opened_s = max(started_s, first)
         self._window = Window(opened_s + self._settings.max_window_s)
+        self._before = self._quiet.image_before(started_s)  # first: pictures are decoded in order
         for one in self._sightings:
             if one.frame.pts_s >= started_s - 1e-6:
                 self._window.offer(one)
         self._sightings.clear()
-        self._before = self._quiet.image_before(started_s)
 
     def _close_window(self) -> list[Keyframe]:
         window, self._window = self._window, None

@@ -31,7 +31,17 @@ class QuietPicture:
 
     def image_before(self, started_s: float) -> Image | None:
         """(H, W, 3) uint8 RGB from before the movement, or None where all was too short."""
+        frame = self._frame_before(started_s)
+        return None if frame is None else frame.image()
+
+    def expect(self, started_s: float) -> None:
+        """What has begun may be a movement: its `image_before` will then be wanted."""
+        frame = self._frame_before(started_s)
+        if frame is not None:
+            frame.expect()
+
+    def _frame_before(self, started_s: float) -> Frame | None:
         for frame in reversed(self._held):
             if frame.pts_s <= started_s - _MARGIN_S:
-                return frame.image()
+                return frame
         return None

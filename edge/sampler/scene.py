@@ -115,6 +115,7 @@ class SceneDetector:
         is_spike = score >= self._threshold and score - usual >= _SPIKE
         if is_spike and _is_mostly_changed(view, self._last):
             self._pending = Cut(frame, view, self._last, score)
+            frame.expect()
             self._num_waited = 0
             return None
         self._scores.append(score)

@@ -28,6 +28,11 @@ class Settling:
         while frame.pts_s - self._held[0][0].pts_s > _HELD_S:
             self._held.popleft()
 
+    def expect(self) -> None:
+        """What moved may have come to rest: the colours of a held frame will then be wanted."""
+        if self._held:
+            self._held[0][0].expect()
+
     def first_still(self, frame: Frame, view: View, motion: MotionDetector) -> tuple[Frame, View]:
         """The earliest held frame from which on all looked like the present one, or that itself."""
         earliest = (frame, view)
