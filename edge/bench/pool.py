@@ -19,8 +19,9 @@ from functools import partial
 import numpy as np
 
 from edge.bench.tables import Table
-from edge.daemon.child import Child, FromChild, Inbox, ParentConnection, serve_commands
+from edge.daemon.child import Child, FromChild, Inbox, serve_commands
 from edge.daemon.messages import Analysed, AnalysisRefused, EngineReady, Stop
+from edge.daemon.pipe import MessagePipe
 from edge.daemon.plans import AnalyzerPlan, PoolSettings, analyzer_body
 from edge.daemon.worker import Worker
 from edge.demo.broker import LocalBroker
@@ -187,7 +188,7 @@ def _spawn(model_s: float, inbox: Inbox, _plan: AnalyzerPlan, generation: int) -
     return Child("analyzer", generation, _simulate, (model_s,), inbox)
 
 
-def _simulate(pipe: ParentConnection, model_s: float) -> None:
+def _simulate(pipe: MessagePipe, model_s: float) -> None:
     """An analyzer's process whose model takes `model_s` and always says yes."""
     orders: queue.SimpleQueue[object] = queue.SimpleQueue()
     serve_commands(pipe, orders.put)

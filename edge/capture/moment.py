@@ -20,10 +20,6 @@ from edge.capture.packets import Received
 from edge.errors import PictureError
 
 NEAR_S = 0.1  # a picture further from the moment than this is another moment
-# The last picture of a GOP of 50 in 1080p takes 170 ms of one thread. On two cores that had other
-# work it was there after 320 ms with one thread, 310 with two, which wait for each other, 234 with
-# three and 268 with four, for 8 % more CPU time; each costs 6 MB as long as the decoder is kept.
-DECODE_THREADS = 3
 
 
 def pts_s_of(received: Received) -> float:
@@ -59,8 +55,10 @@ class MomentDecoder:
         source = stream.video.codec_context
         self._decoder = cast("VideoCodecContext", av.CodecContext.create(source.codec.name, "r"))
         self._decoder.extradata = source.extradata
-        self._decoder.thread_type = "FRAME"
-        self._decoder.thread_count = DECODE_THREADS
+        # Each thread more costs 7 MB and holds a picture back until the next one comes; what two or
+        # three save where nothing was led to the moment (a fifth on two busy cores), `lead_to` does.
+        self._decoder.thread_type = "NONE"
+        self._decoder.thread_count = 1
         self._decoder.options = {"max_pixels": str(max_pixels)}
         is_h264 = source.codec.name == "h264"
         self._numbers = FrameNumbers(source.extradata) if is_h264 else None

@@ -15,7 +15,6 @@ from collections import deque
 
 from edge.conversation import Turn
 from edge.daemon.child import (
-    ParentConnection,
     leave_signals_to_the_daemon,
     name_process,
     offer_memory_first,
@@ -38,6 +37,7 @@ from edge.daemon.messages import (
     Talked,
     TurnRefused,
 )
+from edge.daemon.pipe import MessagePipe
 from edge.errors import AnalysisFailed, EdgeError
 from edge.logs import set_log_level, start_logging
 from edge.questions import AnalysisRequest
@@ -52,7 +52,7 @@ MAX_CANCELLED = 64  # turns called off lately
 
 
 def run_analyzer(
-    pipe: ParentConnection,
+    pipe: MessagePipe,
     settings: EngineSettings | RemoteSettings,
     nice: int,
     log_level: str,
@@ -110,7 +110,7 @@ class _Orders:
 
 
 def _serve(
-    pipe: ParentConnection,
+    pipe: MessagePipe,
     settings: EngineSettings | RemoteSettings,
     orders: _Orders,
     *,
@@ -158,7 +158,7 @@ class _Idle:
 
     def __init__(
         self,
-        pipe: ParentConnection,
+        pipe: MessagePipe,
         engine: AnsweringEngine,
         settings: EngineSettings | RemoteSettings,
         *,
@@ -200,7 +200,7 @@ class _Idle:
 class _News:
     """Tells the daemon what has changed with the engine: who answers, and whether anyone does."""
 
-    def __init__(self, pipe: ParentConnection, engine: AnsweringEngine) -> None:
+    def __init__(self, pipe: MessagePipe, engine: AnsweringEngine) -> None:
         self._pipe, self._engine = pipe, engine
         self._info, self._facts = engine.info, engine.facts
         self._away_mono_s: float | None = None  # since when nothing can answer
@@ -245,7 +245,7 @@ def _analyse(engine: AnsweringEngine, request: AnalysisRequest) -> Analysed | An
 
 
 def _talk(
-    engine: AnsweringEngine, turn: Turn, pipe: ParentConnection, orders: _Orders
+    engine: AnsweringEngine, turn: Turn, pipe: MessagePipe, orders: _Orders
 ) -> Talked | TurnRefused:
     """Answer a turn; its pieces are sent as they are written."""
     try:

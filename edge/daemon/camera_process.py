@@ -17,7 +17,6 @@ from edge.capture.facts import SourceFacts
 from edge.capture.reader import CameraState, read_camera
 from edge.capture.source import FrameSource
 from edge.daemon.child import (
-    ParentConnection,
     leave_signals_to_the_daemon,
     name_process,
     serve_commands,
@@ -33,8 +32,10 @@ from edge.daemon.messages import (
     TakeKeyframe,
 )
 from edge.daemon.openers import openers_for
+from edge.daemon.pipe import MessagePipe
 from edge.daemon.plans import CameraPlan
 from edge.frames import Frame, Luma
+from edge.heap import keep_pictures_apart
 from edge.logs import set_log_level, start_logging, tell_repeats
 from edge.sampler.attention import Attention
 
@@ -43,9 +44,10 @@ log = logging.getLogger(__name__)
 BEAT_S = 1.0
 
 
-def run_camera(pipe: ParentConnection, plan: CameraPlan) -> None:
+def run_camera(pipe: MessagePipe, plan: CameraPlan) -> None:
     """Process body: ends on Stop, when the parent is gone, or when an unlooped file has ended."""
     leave_signals_to_the_daemon()
+    keep_pictures_apart()
     name_process(plan.camera)
     start_logging(plan.log_level)
     loop = _CameraLoop(pipe, plan)
@@ -62,7 +64,7 @@ def run_camera(pipe: ParentConnection, plan: CameraPlan) -> None:
 class _CameraLoop:
     """Reads frames, steps the sampler, tells the daemon."""
 
-    def __init__(self, pipe: ParentConnection, plan: CameraPlan) -> None:
+    def __init__(self, pipe: MessagePipe, plan: CameraPlan) -> None:
         self._pipe = pipe
         self._plan = plan
         self._commands: deque[tuple[float, object]] = deque()  # when each came

@@ -18,14 +18,13 @@ import signal
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, TypeAlias
+
+from edge.daemon.pipe import MessagePipe
 
 log = logging.getLogger(__name__)
 
 _context = multiprocessing.get_context("spawn")
-ParentConnection: TypeAlias = "Connection[Any, Any]"  # generic for mypy alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +66,8 @@ class Child:
         self.generation = generation
         self._inbox = inbox
         self._outgoing: queue.SimpleQueue[object] = queue.SimpleQueue()
-        ours, theirs = _context.Pipe()
-        self._pipe: ParentConnection = ours
+        ours, theirs = map(MessagePipe, _context.Pipe())
+        self._pipe = ours
         self._process = _context.Process(
             target=body, args=(theirs, *arguments), name=name, daemon=True
         )
@@ -178,7 +177,7 @@ def name_process(name: str) -> None:
             ctypes.memmove(start, title[: end - start - 1].ljust(end - start, b"\0"), end - start)
 
 
-def serve_commands(pipe: ParentConnection, take: Callable[[object], None]) -> None:
+def serve_commands(pipe: MessagePipe, take: Callable[[object], None]) -> None:
     """In a child: start the thread that receives the parent's messages and hands each to `take`.
 
     The thread runs even while the child's main thread is inside a native call. When the parent is

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from edge.capture.settings import SourceSettings
-from edge.daemon.child import ParentConnection
+from edge.daemon.pipe import MessagePipe
 from edge.mqtt.settings import MqttSettings
 from edge.sampler.settings import SamplerSettings
 from edge.tuning import TuneRequest
@@ -75,14 +75,14 @@ class TuneJob:
     log_level: str = "INFO"
 
 
-def camera_body(pipe: ParentConnection, plan: CameraPlan) -> None:
+def camera_body(pipe: MessagePipe, plan: CameraPlan) -> None:
     """Runs in a camera's process."""
     from edge.daemon.camera_process import run_camera  # noqa: PLC0415
 
     run_camera(pipe, plan)
 
 
-def analyzer_body(pipe: ParentConnection, plan: AnalyzerPlan) -> None:
+def analyzer_body(pipe: MessagePipe, plan: AnalyzerPlan) -> None:
     """Runs in the analyzer's process."""
     if isinstance(plan.engine, PoolSettings):
         from edge.daemon.pool_process import run_pool  # noqa: PLC0415
@@ -94,7 +94,7 @@ def analyzer_body(pipe: ParentConnection, plan: AnalyzerPlan) -> None:
     run_analyzer(pipe, plan.engine, plan.nice, plan.log_level, measure=plan.measure)
 
 
-def tuner_body(pipe: ParentConnection, job: TuneJob) -> None:
+def tuner_body(pipe: MessagePipe, job: TuneJob) -> None:
     """Runs in the process of a close look."""
     from edge.daemon.tuner_process import run_tuner  # noqa: PLC0415
 

@@ -15,7 +15,6 @@ from dataclasses import replace
 
 from edge.conversation import Turn
 from edge.daemon.child import (
-    ParentConnection,
     leave_signals_to_the_daemon,
     name_process,
     serve_commands,
@@ -32,6 +31,7 @@ from edge.daemon.messages import (
     Talked,
     TurnRefused,
 )
+from edge.daemon.pipe import MessagePipe
 from edge.daemon.plans import PoolSettings
 from edge.daemon.pool_desk import Desk, Errand
 from edge.daemon.pool_standby import PoolStandby
@@ -57,7 +57,7 @@ NO_WORKER = "no worker of the pool is ready"
 INFO = ModelInfo("pool", "", 0.0, engine="pool")
 
 
-def run_pool(pipe: ParentConnection, settings: PoolSettings, log_level: str) -> None:
+def run_pool(pipe: MessagePipe, settings: PoolSettings, log_level: str) -> None:
     """Process body: ends on Stop or when the parent is gone."""
     leave_signals_to_the_daemon()
     name_process("analyzer")
@@ -79,7 +79,7 @@ class _Pool:
     """Between the daemon and the workers. One thread."""
 
     def __init__(
-        self, pipe: ParentConnection, settings: PoolSettings, events: queue.SimpleQueue[object]
+        self, pipe: MessagePipe, settings: PoolSettings, events: queue.SimpleQueue[object]
     ) -> None:
         self._pipe, self._events = pipe, events
         self._topics = PoolTopics(settings.mqtt.prefix, settings.mqtt.node)

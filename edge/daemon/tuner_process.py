@@ -15,11 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge.daemon.child import (
-    ParentConnection,
     leave_signals_to_the_daemon,
     name_process,
     serve_commands,
 )
+from edge.daemon.pipe import MessagePipe
 from edge.daemon.plans import TuneJob
 from edge.errors import CaptureError, EdgeError
 from edge.logs import start_logging
@@ -32,7 +32,7 @@ NICE = 15
 MAX_DATA_BYTES = 1_200_000_000  # a look at 600 pictures takes 200 MB, an 8K decoder 400 MB more
 
 
-def run_tuner(pipe: ParentConnection, job: TuneJob) -> None:
+def run_tuner(pipe: MessagePipe, job: TuneJob) -> None:
     """Process body: sends one TuneReport or EdgeError."""
     leave_signals_to_the_daemon()
     name_process("tune")

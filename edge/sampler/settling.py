@@ -12,7 +12,7 @@ from edge.sampler.motion import MotionDetector
 from edge.sampler.view import View
 
 _HELD_S = 1.4
-_EVERY_S = 0.19  # each holds a decoded picture: 8 at most
+_EVERY_S = 0.33  # each holds a decoded picture: 5 at most
 
 
 class Settling:

@@ -12,7 +12,8 @@ from edge.bench.on_demand import Cuts, OnDemand
 from edge.cli import main
 from tests.support.clips import Walk, encode_clip, moving_scene
 
-NOTHING_CUT = OnDemand(0, Cuts((), (), 0), Cuts((), (), 0))
+NONE = Cuts((), (), 0)
+NOTHING_CUT = OnDemand(0, NONE, NONE, NONE)
 
 
 @pytest.fixture
@@ -38,6 +39,9 @@ def test_both_ways_and_ffmpeg(clip, capsys):
     for cuts in (on_demand["alone"], on_demand["in_order"]):
         assert cuts["missed"] == 0
         assert len(cuts["wall_ms"]) == len(cuts["cpu_ms"]) >= 24
+    sampled = on_demand["sampled"]
+    assert sampled["missed"] == 0
+    assert len(sampled["wall_ms"]) == len(sampled["cpu_ms"]) >= len(sides["all"]["keyframes"])
     # From the first picture to the last, a decoder that is kept decodes each only once.
     assert sum(on_demand["in_order"]["cpu_ms"]) < 0.5 * sum(on_demand["alone"]["cpu_ms"])
 

@@ -130,6 +130,31 @@ def test_a_later_moment_of_the_same_gop_is_decoded_from_the_last_one_on(tmp_path
         clip.check(decoder, 20, packets)
 
 
+def test_what_comes_before_a_moment_is_decoded_ahead_of_it(tmp_path: Path) -> None:
+    with open_numbered(tmp_path) as clip:
+        for first, asked in ((70, 70), (70, 75), (99, 99), (49, 50), (49, 51), (119, 119)):
+            decoder = clip.decoder()
+            decoder.lead_to(clip.packets, first / 25.0)
+            packets = list(clip.packets)
+            packets[1:first] = [spoiled(received) for received in packets[1:first]]
+            clip.check(decoder, asked, packets)
+        decoder.lead_to(clip.packets, 30 / 25.0)
+        clip.check(decoder, 20, clip.packets)
+        with pytest.raises(PictureError, match="not held"):
+            decoder.lead_to(clip.packets, 9.0)
+
+
+def test_a_decoder_waits_for_what_comes_next_before_it_is_emptied(tmp_path: Path) -> None:
+    with open_numbered(tmp_path) as clip:
+        decoder = clip.decoder()
+        picture = decoder.picture_at(clip.packets[:71], 70 / 25.0, iter(clip.packets[71:90]))
+        assert np.array_equal(picture.to_ndarray(format="gray"), clip.lumas[70])
+        packets = list(clip.packets)
+        packets[50:70] = [spoiled(received) for received in packets[50:70]]
+        for number in (71, 72, 80):  # nothing is decoded again, also what is still inside
+            clip.check(decoder, number, packets)
+
+
 def test_pictures_that_no_other_one_needs_are_not_decoded(tmp_path: Path) -> None:
     with open_numbered(tmp_path, **B_FRAMES) as clip:
         numbers = FrameNumbers(clip.stream.video.codec_context.extradata)
@@ -197,6 +222,7 @@ def test_the_picture_is_the_main_streams_of_that_moment(monkeypatch: pytest.Monk
             apart = []
             while len(apart) < 20:  # on a busy machine the main stream may be late at times
                 frame = next(frames)
+                frame.expect()
                 image = frame.image()
                 if image.shape == (360, 640, 3):
                     apart.append(abs(ball_x(frame.luma) - ball_x(image)))

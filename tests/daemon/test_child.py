@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import gc
+import operator
 import os
-import pickle
 import queue
 import time
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -22,23 +21,31 @@ from edge.daemon.child import (
     name_process,
     offer_memory_first,
 )
+from edge.daemon.pipe import MessagePipe
 
 
-def say_rubbish(pipe: Connection) -> None:
-    """Process body: one good message, then bytes that unpickle into an error."""
+class Rubbish:
+    """Unpickles into an error."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return operator.truediv, (1, 0)
+
+
+def say_rubbish(pipe: MessagePipe) -> None:
+    """Process body: one good message, then one that cannot be read."""
     pipe.send("hello")
-    pipe.send_bytes(pickle.dumps(print).replace(b"print", b"prynt"))
+    pipe.send(Rubbish())
     time.sleep(60)
 
 
-def ignore_everything(pipe: Connection) -> None:
+def ignore_everything(pipe: MessagePipe) -> None:
     """Process body: deaf to signals and to its pipe."""
     leave_signals_to_the_daemon()
     pipe.send("deaf")
     time.sleep(60)
 
 
-def bear_a_name(pipe: Connection) -> None:
+def bear_a_name(pipe: MessagePipe) -> None:
     """Process body: tells what the kernel says of it."""
     before = Path("/proc/self/cmdline").read_bytes()
     name_process("a_camera_of_a_very_long_name")
@@ -46,7 +53,7 @@ def bear_a_name(pipe: Connection) -> None:
     pipe.send((before, *shown, os.environ["PATH"], Path("/proc/self/environ").read_bytes()))
 
 
-def offer_memory(pipe: Connection) -> None:
+def offer_memory(pipe: MessagePipe) -> None:
     """Process body: tells how willing it is to be ended, before and after."""
     score = Path("/proc/self/oom_score_adj")
     before = int(score.read_text())

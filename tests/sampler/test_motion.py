@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.frames import Frame, Keyframe
+from edge.frames import Frame, Image, Keyframe
 from edge.geometry import Box, Polygon
 from edge.sampler.sampler import Sampler
 from edge.sampler.settings import SamplerSettings
@@ -113,6 +115,30 @@ def test_before_is_the_empty_scene() -> None:
         assert keyframe.before is not None
         assert keyframe.before.shape == keyframe.image.shape
         assert np.array_equal(keyframe.before, empty)
+
+
+def test_pictures_of_a_movement_are_expected_before_they_are_wanted() -> None:
+    told: list[tuple[str, float]] = []
+
+    def watched(frame: Frame) -> Frame:
+        def read() -> Image:
+            told.append(("wanted", frame.pts_s))
+            return frame.image()
+
+        return replace(
+            frame, read_image=read, expect_image=lambda: told.append(("expected", frame.pts_s))
+        )
+
+    quiet = Scene(noise=3).frames(grid(12))
+    assert play([watched(frame) for frame in quiet]) == []
+    assert told == []
+    keyframes = play([watched(frame) for frame in Scene((comes_and_stays(),)).frames(grid(20))])
+    assert phases(keyframes)[-1] == "after"
+    for keyframe in keyframes:
+        at = told.index(("wanted", keyframe.pts_s))
+        ahead = [moment_s for kind, moment_s in told[:at] if kind == "expected"]
+        # Pictures are decoded in order: one that was expected later than this would be of no use.
+        assert keyframe.pts_s - 1.5 <= max(ahead) <= keyframe.pts_s
 
 
 def test_a_thing_taken_away_is_told_with_its_place() -> None:
