@@ -56,7 +56,7 @@ class MomentDecoder:
         self._decoder = cast("VideoCodecContext", av.CodecContext.create(source.codec.name, "r"))
         self._decoder.extradata = source.extradata
         # Each thread more costs 7 MB and holds a picture back until the next one comes; what two or
-        # three save where nothing was led to the moment (a fifth on two busy cores), `lead_to` does.
+        # three save (a fifth, on two busy cores) `lead_to` saves without them.
         self._decoder.thread_type = "NONE"
         self._decoder.thread_count = 1
         self._decoder.options = {"max_pixels": str(max_pixels)}
