@@ -7,14 +7,17 @@ of FFmpeg and OpenVINO.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from edge.capture.settings import SourceSettings
 from edge.daemon.pipe import MessagePipe
-from edge.mqtt.settings import MqttSettings
 from edge.sampler.settings import SamplerSettings
-from edge.tuning import TuneRequest
-from edge.vlm.remote.settings import RemoteSettings
-from edge.vlm.settings import EngineSettings
+
+if TYPE_CHECKING:  # each camera's process would hold them: 11 MB
+    from edge.mqtt.settings import MqttSettings
+    from edge.tuning import TuneRequest
+    from edge.vlm.remote.settings import RemoteSettings
+    from edge.vlm.settings import EngineSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ import gc
 import operator
 import os
 import queue
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -122,3 +124,15 @@ def test_every_child_can_be_killed_at_the_end(inbox: Inbox) -> None:
     assert not child.join(0.2)
     kill_all_children()
     assert inbox.get(timeout=20) == ChildGone("deaf", 8, -9)
+
+
+def test_a_cameras_process_loads_only_what_it_needs() -> None:
+    """There is one for each camera, so what it loads is there as many times."""
+    program = (
+        "import edge.daemon.camera_process, edge.daemon.openers, edge.daemon.plans, sys;"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    loaded = {name.decode().partition(".")[0] for name in done.stdout.split()}
+    assert {"av", "cv2", "numpy"} <= loaded
+    assert not loaded & {"openvino", "paho", "PIL", "pydantic", "sqlite3", "starlette", "yaml"}
