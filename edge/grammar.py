@@ -8,7 +8,7 @@ schema before anything runs.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,8 @@ _PRINTABLE = (
     r"^[^\x00-\x1f\x7f-\x9f\xad\x{061c}\x{180e}\x{200b}-\x{200f}\x{2028}-\x{202e}"
     r"\x{2060}-\x{206f}\x{e000}-\x{f8ff}\x{feff}\x{fff9}-\x{ffff}\x{e0000}-\x{10ffff}]*$"
 )
+
+GO_ON = "more"  # the key with which a document of some keys may go on; its value is null
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,20 @@ def compile_schema(schema: Schema) -> Grammar:
     return Grammar(bounded, outline(bounded), _source(bounded))
 
 
+def compile_some(schema: Schema, keys: Sequence[str]) -> Grammar:
+    """The grammar of documents that hold some of a schema's keys, in the order of `keys`.
+
+    A model that was asked for all of them would not end behind the last: it may go on there, which
+    is a null called GO_ON. Where it must end, it would rather write on in its last text, as the
+    comma behind a text is one token with the quote.
+    """
+    bounded = bound_schema({**schema, "properties": {k: schema["properties"][k] for k in keys}})
+    wanted = _for_library(bounded)
+    parts = {**bounded["properties"], GO_ON: {"enum": [None]}}
+    going_on = {**wanted, "properties": {k: _for_library(part) for k, part in parts.items()}}
+    return Grammar(bounded, outline(bounded), _compile(going_on))
+
+
 def find_impossible(bounded: Bounded) -> SchemaFault | None:
     """Why no document can fulfil a bounded schema, at the innermost place that shows it; or None.
 
@@ -68,9 +84,11 @@ def find_impossible(bounded: Bounded) -> SchemaFault | None:
 
 
 def _source(schema: Bounded) -> str:
-    return llguidance.LLMatcher.grammar_from_json_schema(
-        json.dumps(_for_library(schema)), overrides=_LAYOUT
-    )
+    return _compile(_for_library(schema))
+
+
+def _compile(wanted: Mapping[str, object]) -> str:
+    return llguidance.LLMatcher.grammar_from_json_schema(json.dumps(wanted), overrides=_LAYOUT)
 
 
 def _for_library(schema: Bounded) -> Mapping[str, object]:

@@ -59,7 +59,8 @@ LONG_TEXT = " ".join(
 )
 DESCRIPTION_RULES = 8  # rules whose verdicts come with the description
 # What is written as a description, whatever the model would say: one with random weights never ends
-# a string. 41 tokens of Qwen's vocabulary, of which 24 are the model's to choose.
+# a string. 41 tokens of Qwen's vocabulary, of which 24 are the model's to choose (one more in
+# parts).
 DOCUMENT = (
     '{"summary": "A courier puts a parcel down.", "objects": ["courier", "parcel", "door"], '
     '"texts": ["DHL"], "spatial_relations": ["parcel at door"]}'

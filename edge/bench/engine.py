@@ -6,8 +6,9 @@ it.
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import openvino as ov
@@ -18,8 +19,10 @@ from edge.bench.figures import Sample
 from edge.conversation import Message, Picture, Turn, Writing
 from edge.errors import AnalysisFailed
 from edge.questions import AnalysisRequest, Look, Question, text, yes_no
+from edge.vlm.description import GROUPS
 from edge.vlm.engine import open_engine, open_tested_engine
 from edge.vlm.guide import Guide
+from edge.vlm.layout import load_layout
 from edge.vlm.runner import Floats
 from edge.vlm.settings import EngineSettings
 from edge.vlm.trial import has_passed, remember_pass
@@ -40,7 +43,8 @@ class EngineSide:
             min_pixels=0,
         )
         self._clock = InferClock()
-        choose_always(DOCUMENT)
+        in_one = load_layout(options.model_dir).describes_in_one
+        choose_always([DOCUMENT] if in_one else parts_of(DOCUMENT))
         begun_s = time.monotonic()
         self._engine = open_engine(settings)
         self.load_s = time.monotonic() - begun_s
@@ -130,15 +134,23 @@ def _questions(case: Case) -> tuple[Question, ...]:
     return case.questions
 
 
-def choose_always(document: str) -> None:
-    """From now on every description in this process is `document`, token by token.
+def parts_of(document: str) -> list[str]:
+    """A description as the documents that are written side by side."""
+    whole = json.loads(document)
+    return [json.dumps({key: whole[key] for key in keys}) for keys in GROUPS]
+
+
+def choose_always(documents: Sequence[str]) -> None:
+    """From now on every description in this process is `documents`, token by token.
 
     Each pass is made and its logits are searched as ever; only the token taken is the document's.
     """
     choose = Guide.take_best
+    by_key = {document.split('"')[1]: document.encode() for document in documents}
 
     def scripted(self: Guide, logits: Floats) -> None:
-        rest = document.encode()[len(self.text) :].decode()
+        # By its first key alone: where the model would end, a string does, and its text is another.
+        rest = by_key[self.text.split(b'"')[1].decode()][len(self.text) :].decode()
         wanted = logits.copy()
         wanted[self.encode(rest)[0]] = logits.max() + 1
         choose(self, wanted)

@@ -117,7 +117,10 @@ def _texts(bench: Bench) -> Table:
         ("prefill", f"{prefill_rate(ours):.0f} tokens/s"),
         ("decode", f"{decode_rate(ours):.1f} tokens/s"),
     ]
-    note = "the same description each time: 41 of Qwen's tokens, the model's choice is 24 of them"
+    note = (
+        "the same description each time: 41 of Qwen's tokens, the model's choice is 24 of them; "
+        "keys that do not rest on each other are written side by side"
+    )
     return Table("Text", (), tuple(rows), note)
 
 

@@ -7,15 +7,17 @@
            │                ├─ stub 2
            │                └─ ...
            ├─ text question, turn markers ── written token by token
-           └─ description request, turn markers, opening ── written token by token
+           └─ description request, turn markers ─┬─ opening of a part ── written token by token
+                                                 └─ ...
 
-No branch sees another. Text branches do not see the list of typed questions either.
+No branch sees another. What is written does not see the list of typed questions either.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from edge.questions import Question
 from edge.vlm import prompt
@@ -47,14 +49,36 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Prompt:
+    """What asks for something in writing, up to the model's turn, and what the answers begin with:
+    each of `openings` on a branch of its own.
+    """
+
+    words: Ids
+    openings: tuple[Ids, ...] = ((),)
+
+    def fork(self) -> tuple[Ids, tuple[Ids, ...]]:
+        """What all branches begin with, and the rest of each."""
+        columns = zip(*self.openings, strict=False)  # down to the shortest
+        shared = tuple(ids[0] for ids in takewhile(lambda ids: len(set(ids)) == 1, columns))
+        return self.words + shared, tuple(opening[len(shared) :] for opening in self.openings)
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens of the pass that it takes."""
+        trunk, rests = self.fork()
+        return len(trunk) + sum(len(rest) for rest in rests)
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """The segments of a pass; as indices: the segment in which each typed path ends, counted from
-    the model's turn, and the text branches.
+    the model's turn, and for each prompt those at whose ends its answers begin.
     """
 
     segments: list[Segment]
     nodes: Mapping[Ids, int]
-    texts: range
+    written: tuple[tuple[int, ...], ...]
 
     @property
     def num_tokens(self) -> int:
@@ -89,11 +113,11 @@ def plan_questions(
 
 
 def order_pass(
-    asked: Asked, texts: Sequence[Ids], origin: Branch, picture: Segment | None, listed: Rows
+    asked: Asked, prompts: Sequence[Prompt], origin: Branch, picture: Segment | None, listed: Rows
 ) -> Order:
-    """The segments behind `origin`: the picture if it is still to be read, what is typed, `texts`.
+    """The segments behind `origin`: the picture if it is still to be read, what is typed, prompts.
 
-    `listed` are the cached rows that the text branches do not see.
+    `listed` are the cached rows that the prompts do not see.
     """
     segments: list[Segment] = []
     trunk: Branch | int = origin
@@ -107,6 +131,14 @@ def order_pass(
     for path in asked.paths:
         nodes[path] = len(segments)
         segments.append(Segment(path[-1:], nodes[path[:-1]]))
-    first_text = len(segments)
-    segments += [Segment(text, trunk, blind_to=listed) for text in texts]
-    return Order(segments, nodes, range(first_text, len(segments)))
+    written = []
+    for wanted in prompts:
+        words, rests = wanted.fork()
+        start = len(segments)
+        segments.append(Segment(words, trunk, blind_to=listed))
+        ends = []
+        for rest in rests:
+            ends.append(len(segments) if rest else start)
+            segments += [Segment(rest, start)] if rest else []
+        written.append(tuple(ends))
+    return Order(segments, nodes, tuple(written))

@@ -1,6 +1,6 @@
 """Writing text, one token at a time: the most probable token each time, within bounds.
 
-Knows the token tree and the tokenizer, not what the text is for. A text ends at an end token, at
+Knows the pen and the tokenizer, not what the text is for. A text ends at an end token, at
 its bound of characters or tokens, at the deadline, or where it begins to go round in circles.
 """
 
@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from edge.errors import AnalysisFailed
+from edge.vlm.pen import Pen, Writing
 from edge.vlm.plain_text import clean_text
-from edge.vlm.runner import Floats, Runner
+from edge.vlm.runner import Floats
 from edge.vlm.tokens import Ids, TokenCoder
-from edge.vlm.tree import Branch, Segment, TokenTree
 
 MAX_PERIOD = 24  # tokens; a text that repeats such a stretch MIN_ROUNDS times in a row is a loop
 MIN_ROUNDS = 3
@@ -47,43 +47,12 @@ class WrittenText:
     truncated: bool
 
 
-@dataclass
-class Pen:
-    """Writes on one branch of the tree: holds the logits for the next token.
-
-    `num_written` counts the tokens chosen by the model, forced ones not included.
-    """
-
-    tree: TokenTree
-    runner: Runner
-    branch: Branch
-    logits: Floats = field(repr=False)  # (V,)
-    num_written: int = 0
-    fed: list[int] = field(default_factory=list)  # since the pen was made
-
-    def feed(self, ids: Sequence[int]) -> None:
-        """Append tokens, whoever chose them, in one pass."""
-        grown = self.tree.grow([Segment(tuple(ids), self.branch)])[0]
-        self.branch = grown.branch
-        self.fed += ids
-        self.logits = self.runner.logits(grown.hidden[-1:])[0]
-
-    def back(self, num_tokens: int) -> None:
-        """Take back the last tokens; the logits are those of before until the next `feed`.
-
-        Only tokens of text that were fed to this pen or the end of its branch.
-        """
-        rows, position = self.branch.rows, self.branch.position
-        del self.fed[max(0, len(self.fed) - num_tokens) :]
-        self.branch = Branch(rows[: len(rows) - num_tokens], position - num_tokens)
-
-
 def write_text(
     pen: Pen, coder: TokenCoder, eos: frozenset[int], bounds: TextBounds, *, guard: bool = True
-) -> WrittenText:
+) -> Writing[WrittenText]:
     """The greedy continuation of the pen's branch. `guard` False lets loops run to the bound.
 
-    Raises AnalysisFailed if the model fails.
+    Raises AnalysisFailed for logits that are no numbers.
     """
     barred = coder.control - eos
     ids: list[int] = []
@@ -101,7 +70,7 @@ def write_text(
             break
         if bounds.is_late or len(ids) == bounds.max_tokens:
             break
-        pen.feed([token])
+        yield [(pen, (token,))]
     looping = loop_length(ids) if guard else 0
     text = clean_text(coder.decode(ids[: len(ids) - looping]))
     return WrittenText(

@@ -37,6 +37,9 @@ SCHEMA: Schema = {
         "spatial_relations": _LIST,
     },
 }
+# Keys that are written side by side, each group as a document of its own: what is said in one does
+# not rest on what is said in another. Relations are between the objects named.
+GROUPS = (("summary",), ("objects", "spatial_relations"), ("texts",))
 
 
 def built_in_description(value: Mapping[str, Any], *, truncated: bool) -> Description:

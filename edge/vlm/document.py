@@ -17,12 +17,13 @@ import numpy as np
 
 from edge.conversation import Ending
 from edge.errors import AnalysisFailed
-from edge.grammar import Grammar
+from edge.grammar import GO_ON, Grammar
 from edge.schema import Bounded
 from edge.vlm.conformity import faults, reaches_bound
-from edge.vlm.decode import Pen, loop_length
+from edge.vlm.decode import loop_length
 from edge.vlm.guide import Guide, Guides
 from edge.vlm.json_place import locate
+from edge.vlm.pen import Pen, Stroke, Writing
 
 MAX_CUTS = 8  # tokens dropped besides a loop, where it ends amid a character
 
@@ -67,18 +68,18 @@ def write_document(
     grammar: Grammar,
     eos: frozenset[int],
     bounds: DocumentBounds,
-) -> Document:
-    """Write a document on a branch whose last tokens are the grammar's opening.
+) -> Writing[Document]:
+    """A document on a branch whose last tokens are the grammar's opening.
 
     Greedy. Raises AnalysisFailed if the model fails or the document breaks its schema.
     """
     writer = _Writer(pen, guides.begin(grammar), grammar.bounded, eos, bounds)
-    writer.run()
+    yield from writer.run()
     text = writer.guide.text.decode()
     value = json.loads(text)
-    broken = next(faults(value, grammar.bounded), None)
-    if broken is not None:
-        raise AnalysisFailed(f"a description breaks its schema: {broken}")
+    if GO_ON not in grammar.bounded["properties"]:
+        value.pop(GO_ON, None)
+    check(value, grammar.bounded)
     return Document(
         value=value,
         told=value if writer.closed_at is None else _told(text, grammar.bounded, writer.closed_at),
@@ -89,6 +90,13 @@ def write_document(
         num_chosen=writer.num_chosen,
         num_forced=len(writer.guide.ids) - writer.num_chosen,
     )
+
+
+def check(value: dict[str, Any], bounded: Bounded) -> None:
+    """Raise AnalysisFailed if a document breaks its schema, whatever the grammar let through."""
+    broken = next(faults(value, bounded), None)
+    if broken is not None:
+        raise AnalysisFailed(f"a description breaks its schema: {broken}")
 
 
 def _told(text: str, bounded: Bounded, num_bytes: int) -> dict[str, Any]:
@@ -137,7 +145,7 @@ class _Writer:
         self.closed_at: int | None = None  # bytes of the text that were there before it was closed
         self.num_steps = self.num_chosen = 0
 
-    def run(self) -> None:
+    def run(self) -> Writing[None]:
         """Write to the end."""
         guide = self.guide
         while not guide.is_complete():
@@ -155,7 +163,7 @@ class _Writer:
             if len(guide.ids) >= self._bounds.max_tokens:
                 self._close("tokens")
                 return
-            self._feed()
+            yield [self._stroke()]
 
     def _choose(self) -> None:
         """One token of the model's, and what must follow it. Where the model would end a document
@@ -175,11 +183,12 @@ class _Writer:
         guide = self.guide
         return locate(guide.text).string_at >= 0 and guide.try_take(guide.encode('"'))
 
-    def _feed(self) -> None:
+    def _stroke(self) -> Stroke:
+        """All that is not in the cache yet, to be fed now."""
         unfed = self.guide.ids[self._num_fed :]
-        self._pen.feed(unfed)
         self._num_fed = len(self.guide.ids)
         self.num_steps += 1
+        return self._pen, unfed
 
     def _close(self, ending: Ending) -> None:
         self.ending = ending

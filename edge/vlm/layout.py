@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edge.errors import ModelInvalid, ModelMissing
 from edge.questions import ModelInfo
@@ -79,7 +80,9 @@ class SpecialTokens:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """All that the model's files say about it."""
+    """All that the model's files say about it. `describes_in_one` where it learned to write the
+    keys of a description only in their order.
+    """
 
     model_dir: Path
     text: TextDims
@@ -88,6 +91,7 @@ class Layout:
     tokens: SpecialTokens
     chat_template: str
     info: ModelInfo
+    describes_in_one: bool
 
     def path(self, name: str) -> Path:
         """Where a file of the model lies."""
@@ -116,6 +120,7 @@ def load_layout(model_dir: Path) -> Layout:
         )
     for name in IR_FILES:
         check_ir(model_dir / name)
+    card = _card(model_dir)
     return Layout(
         model_dir=model_dir,
         text=text,
@@ -123,7 +128,8 @@ def load_layout(model_dir: Path) -> Layout:
         pixels=_pixel_rules(model_dir / "preprocessor_config.json", vision),
         tokens=_special_tokens(config, model_dir),
         chat_template=_chat_template(model_dir),
-        info=_info(model_dir, text, vision),
+        info=_info(model_dir, card, text, vision),
+        describes_in_one=card.get("describes_in_one") is True,
     )
 
 
@@ -245,14 +251,16 @@ def _chat_template(model_dir: Path) -> str:
     )
 
 
-def _info(model_dir: Path, text: TextDims, vision: VisionDims) -> ModelInfo:
-    name, demonstration = model_dir.resolve().name, False
-    card_file = model_dir / "edge_model.json"
-    if card_file.exists():
-        card = load_json(card_file)
-        name = str(card.get("name", name))
-        # Random weights, as benches use them, say nothing about real pictures either.
-        demonstration = any(card.get(key) is True for key in ("demonstration", "untrained"))
+def _card(model_dir: Path) -> dict[str, Any]:
+    """What whoever made the model says of it; nothing for most."""
+    file = model_dir / "edge_model.json"
+    return load_json(file) if file.exists() else {}
+
+
+def _info(model_dir: Path, card: dict[str, Any], text: TextDims, vision: VisionDims) -> ModelInfo:
+    name = str(card.get("name", model_dir.resolve().name))
+    # Random weights, as benches use them, say nothing about real pictures either.
+    demonstration = any(card.get(key) is True for key in ("demonstration", "untrained"))
     precision = read_precision(model_dir / LANGUAGE_IR)
     return ModelInfo(name, precision, num_parameters(text, vision) / 1e6, demonstration)
 

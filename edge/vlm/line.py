@@ -65,7 +65,7 @@ def build_lines(
     if turn.describe:
         plan = describer.plan(turn.schema)
         request = prompt.build_turn(form.chat, coder, plan.request)
-        return [Line(join + request, plan.opening, described=plan)]
+        return [Line(join + request, plan.whole.opening, described=plan)]
     return [
         Line(
             join + build_ask(coder, question) + form.chat.closing,

@@ -18,11 +18,12 @@ from edge.errors import QuestionError
 from edge.questions import MAX_QUESTIONS, Answer, Description, Question
 from edge.schema import Schema
 from edge.vlm import prompt
-from edge.vlm.asked import Asked, Order, Rows, order_pass, plan_questions
-from edge.vlm.decode import Pen, TextBounds, write_text
+from edge.vlm.asked import Asked, Order, Prompt, Rows, order_pass, plan_questions
+from edge.vlm.decode import TextBounds, write_text
 from edge.vlm.describe import Describer, DescriptionPlan
 from edge.vlm.document import DocumentBounds
 from edge.vlm.gaze import NEUTRAL_WORDING, Gaze, Gazer, contrast
+from edge.vlm.pen import Pen, Writing, together, write
 from edge.vlm.runner import Runner
 from edge.vlm.settings import EngineSettings
 from edge.vlm.tokens import Ids, TokenCoder
@@ -86,7 +87,8 @@ class Looker:
         self._max_context = min(settings.max_context, runner.layout.text.max_positions)
         self._tree = TokenTree(runner)
         dims, tokens = self._layout.text, self._layout.tokens
-        self.describer = Describer(coder, dims.vocab, tokens.eos)
+        in_one = runner.layout.describes_in_one
+        self.describer = Describer(coder, dims.vocab, tokens.eos, in_one=in_one)
         # Not a method of its own: the cache would hold the looker, and with it the model.
         self.asked = lru_cache(REMEMBERED)(partial(plan_questions, coder, chat, tokens.eos))
         self.prefixes = PrefixCache(runner, settings.max_prefixes, settings.max_prefix_bytes)
@@ -121,7 +123,7 @@ class Looker:
         asked = self.asked(tuple(questions))
         num = asked.num_typed + sum(len(text) for text in asked.texts)
         if wants_description:
-            num += len(self._description_ids(self.describer.plan(schema)))
+            num += self._description_prompt(self.describer.plan(schema)).num_tokens
         return num + 2 * num_pictures - 1  # their marks; the first stands in the prefix
 
     def look(
@@ -146,22 +148,18 @@ class Looker:
         started = time.monotonic()
         asked = self.asked(tuple(questions))
         written = [question for question in questions if question.kind == "text"]
-        texts = list(asked.texts)
+        prompts = [Prompt(words) for words in asked.texts]
         plan = self.describer.plan(schema) if wants_description else None
         if plan is not None:
-            texts.append(self._description_ids(plan))
-        order, prompt_tokens = self._begin(shown, asked, texts)
+            prompts.append(self._description_prompt(plan))
+        order, prompt_tokens = self._begin(shown, asked, prompts)
         grown = self._tree.grow(order.segments)
         typed_answers = iter(self._read_typed(asked.plans, order.nodes, grown))
-        pens = self._pens([grown[index] for index in order.texts])
+        pens = self._pens([[grown[index] for index in ends] for ends in order.written])
         prefilled = time.monotonic()
-        text_answers = iter(
-            [self._write(q, pen, deadline_mono_s) for q, pen in zip(written, pens, strict=False)]
-        )
-        description = None
-        if plan is not None:
-            bounds = DocumentBounds(self._max_context - self._runner.length, deadline_mono_s)
-            description = self.describer.write(pens[-1], plan, bounds)
+        said = self._write(written, plan, pens, deadline_mono_s)
+        text_answers = iter([one for one in said if isinstance(one, Answer)])
+        description = next((one for one in said if isinstance(one, Description)), None)
         decoded = time.monotonic()
         gazes: tuple[Gaze, ...] = ()
         if wants_gaze and not isinstance(shown, Held):
@@ -174,13 +172,13 @@ class Looker:
             prefill_ms=(prefilled - started) * 1e3,
             decode_ms=(decoded - prefilled) * 1e3,
             prompt_tokens=prompt_tokens,
-            output_tokens=sum(pen.num_written for pen in pens),
+            output_tokens=sum(pen.num_written for some in pens for pen in some),
             held=shown if isinstance(shown, Held) else Held(grown[0].branch, asked.listed),
             gazes=gazes,
         )
 
     def _begin(
-        self, shown: Sequence[Shown] | Held, asked: Asked, texts: Sequence[Ids]
+        self, shown: Sequence[Shown] | Held, asked: Asked, prompts: Sequence[Prompt]
     ) -> tuple[Order, int]:
         """Have the cache hold what the pass continues; the pass, and the tokens of both.
 
@@ -189,13 +187,13 @@ class Looker:
         if isinstance(shown, Held):
             if asked.plans:
                 raise ValueError("typed questions stand before the picture, not behind it")
-            order = order_pass(asked, texts, shown.trunk, None, shown.listed)
+            order = order_pass(asked, prompts, shown.trunk, None, shown.listed)
             self._check_room(asked, len(shown.trunk.rows) + order.num_tokens)
             return order, order.num_tokens
         prefix = asked.prefix + self._lead(shown[0])
         root = Branch(np.arange(len(prefix)), len(prefix))
         picture = Segment(self._picture_ids(shown), root, tuple(step.seen for step in shown))
-        order = order_pass(asked, texts, root, picture, asked.listed)
+        order = order_pass(asked, prompts, root, picture, asked.listed)
         num_tokens = len(prefix) + order.num_tokens
         self._check_room(asked, num_tokens)
         self.prefixes.start(self._tree, prefix)
@@ -226,7 +224,7 @@ class Looker:
         neutral = prompt.build_turn(self._chat, self._coder, NEUTRAL_WORDING)
         # For each question where its answer was read, and the same words without a question.
         typed = iter([(order.nodes[p.stub], asked.turn + p.stub) for p in asked.plans])
-        texts = iter([(index, neutral) for index in order.texts])
+        texts = iter([(ends[0], neutral) for ends in order.written])
         gazes = []
         for question in questions:
             index, words = next(texts if question.kind == "text" else typed)
@@ -235,8 +233,9 @@ class Looker:
             gazes.append(contrast(shares, usual, grid))
         return tuple(gazes)
 
-    def _description_ids(self, plan: DescriptionPlan) -> Ids:
-        return prompt.build_turn(self._chat, self._coder, plan.request) + plan.opening
+    def _description_prompt(self, plan: DescriptionPlan) -> Prompt:
+        words = prompt.build_turn(self._chat, self._coder, plan.request)
+        return Prompt(words, tuple(part.opening for part in plan.parts))
 
     def _lead(self, step: Shown) -> Ids:
         """What stands before a picture's tokens."""
@@ -267,23 +266,50 @@ class Looker:
         read = iter(read_rows(self._runner.logits_at, rows))
         return [score(plan, list(islice(read, len(plan.forks)))) for plan in plans]
 
-    def _pens(self, ends: Sequence[Grown]) -> list[Pen]:
-        if not ends:
+    def _pens(self, ends: Sequence[Sequence[Grown]]) -> list[list[Pen]]:
+        """Pens at the ends of segments; their rows are read together."""
+        flat = [end for some in ends for end in some]
+        if not flat:
             return []
-        logits = self._runner.logits(np.stack([end.hidden[-1] for end in ends]))
-        return [
-            Pen(self._tree, self._runner, end.branch, row)
-            for end, row in zip(ends, logits, strict=True)
-        ]
+        logits = self._runner.logits(np.stack([end.hidden[-1] for end in flat]))
+        pens = iter(
+            [
+                Pen(self._tree, self._runner, end.branch, row)
+                for end, row in zip(flat, logits, strict=True)
+            ]
+        )
+        return [list(islice(pens, len(some))) for some in ends]
 
-    def _write(self, question: Question, pen: Pen, deadline_mono_s: float) -> Answer:
-        room = max(1, self._max_context - self._runner.length)
+    def _write(
+        self,
+        questions: Sequence[Question],
+        plan: DescriptionPlan | None,
+        pens: Sequence[Sequence[Pen]],
+        deadline_mono_s: float,
+    ) -> list[Answer | Description]:
+        """The answers to text questions, then the description, all of them side by side; each pen
+        has an equal share of the room that is left.
+        """
+        room = self._max_context - self._runner.length
+        share = max(1, room // max(1, sum(len(some) for some in pens)))
+        writings: list[Writing[Answer | Description]] = [
+            self._answer(question, pen, share, deadline_mono_s)
+            for question, (pen,) in zip(questions, pens, strict=False)
+        ]
+        if plan is not None:
+            bounds = DocumentBounds(share, deadline_mono_s)
+            writings.append(self.describer.write(pens[-1], plan, bounds))
+        return write(together(writings))
+
+    def _answer(
+        self, question: Question, pen: Pen, room: int, deadline_mono_s: float
+    ) -> Writing[Answer]:
         bounds = TextBounds(
             max_chars=question.max_chars,
             max_tokens=min(question.max_chars + SPARE_TOKENS, room),
             deadline_mono_s=deadline_mono_s,
         )
-        text = write_text(pen, self._coder, self._layout.tokens.eos, bounds)
+        text = yield from write_text(pen, self._coder, self._layout.tokens.eos, bounds)
         return Answer(
             question_id=question.id,
             kind="text",

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from edge.conversation import Chance, Ending, Piece, Turn, Writing
 from edge.questions import Answer, Description
-from edge.vlm.decode import Pen
 from edge.vlm.describe import Describer, read_description
 from edge.vlm.document import DocumentBounds
 from edge.vlm.line import Line
+from edge.vlm.pen import Pen, write
 from edge.vlm.runner import Runner
 from edge.vlm.speak import Speaker, SpeechBounds
 from edge.vlm.tokens import Ids, TokenCoder
@@ -101,8 +101,8 @@ class Replier:
             elif line.described is not None:
                 most = max(1, min(turn.writing.max_tokens, room - len(line.words)))
                 bounds = DocumentBounds(most, deadline_mono_s, hearing.is_cancelled)
-                document = self._describer.write_document(pens[n], line.described, bounds)
-                said.description = read_description(document, line.described)
+                document = write(self._describer.write_whole(pens[n], line.described, bounds))
+                said.description = read_description([document], line.described)
                 said.endings[line.question_id] = document.ending
                 said.ids.append(self._coder.encode(document.text))
             else:

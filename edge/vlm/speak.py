@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.conversation import Chance, Ending, Token, Writing
-from edge.vlm.decode import Pen, best_token, loop_length
+from edge.vlm.decode import best_token, loop_length
+from edge.vlm.pen import Pen
 from edge.vlm.plain_text import clean_text
 from edge.vlm.runner import Floats
 from edge.vlm.tokens import Ids, TokenCoder

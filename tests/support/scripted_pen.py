@@ -48,10 +48,12 @@ class ScriptedPen:
             token = self.coder.encode(left)[half]
         self.logits[token] = 10.0
 
-    def feed(self, ids: Sequence[int]) -> None:
+    def feed(self, ids: Sequence[int], beside: Sequence[tuple[ScriptedPen, Sequence[int]]] = ()):
         self.blocks.append(len(ids))
         self.ids += ids
         self._want()
+        for pen, some in beside:
+            pen.feed(some)
 
     def back(self, num_tokens: int) -> None:
         del self.ids[len(self.ids) - num_tokens :]
@@ -69,10 +71,12 @@ class RandomPen:
     def _want(self) -> None:
         self.logits = self._random.standard_normal(self._num_tokens, np.float32)
 
-    def feed(self, ids: Sequence[int]) -> None:
+    def feed(self, ids: Sequence[int], beside: Sequence[tuple[RandomPen, Sequence[int]]] = ()):
         assert len(ids) > 0
         self.num_fed += 1
         self._want()
+        for pen, some in beside:
+            pen.feed(some)
 
     def back(self, num_tokens: int) -> None:
         assert num_tokens > 0

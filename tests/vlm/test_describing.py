@@ -14,7 +14,6 @@ from edge.errors import AnalysisFailed, QuestionError
 from edge.grammar import compile_schema
 from edge.questions import AnalysisRequest, Look
 from edge.schema_check import bound_schema
-from edge.vlm.decode import Pen
 from edge.vlm.describe import Describer
 from edge.vlm.description import MAX_ITEM_CHARS, MAX_ITEMS, MAX_SUMMARY_CHARS, SCHEMA
 from edge.vlm.document import DocumentBounds, write_document
@@ -22,6 +21,7 @@ from edge.vlm.engine import open_engine
 from edge.vlm.guide import Guides
 from edge.vlm.json_place import locate
 from edge.vlm.layout import load_layout
+from edge.vlm.pen import Pen, write
 from edge.vlm.settings import EngineSettings
 from edge.vlm.tokens import load_tokens
 from edge.vlm.tree import ROOT, Segment, TokenTree
@@ -64,7 +64,8 @@ class Bench:
         self.eos = layout.tokens.eos
         self.end = min(self.eos)
         self.guides = Guides(self.coder, self.num_tokens, self.eos)
-        self.describer = Describer(self.coder, self.num_tokens, self.eos)
+        # As the bundled model: all keys in one document.
+        self.describer = Describer(self.coder, self.num_tokens, self.eos, in_one=True)
 
     def scripted(self, script, grammar):
         start = self.guides.begin(grammar).ids
@@ -72,7 +73,7 @@ class Bench:
 
     def document(self, pen, grammar, max_tokens=2000, late_s=HOUR_S):
         bounds = DocumentBounds(max_tokens, time.monotonic() + late_s)
-        return write_document(pen, self.guides, grammar, self.eos, bounds)
+        return write(write_document(pen, self.guides, grammar, self.eos, bounds))
 
     def written_in(self, script, schema, max_tokens):
         """What the model came to in so many tokens."""
@@ -81,11 +82,9 @@ class Bench:
 
     def tell(self, script, late_s=HOUR_S, schema=None):
         plan = self.describer.plan(schema)
-        pen = ScriptedPen(
-            self.coder, script, plan.opening, end=self.end, num_tokens=self.num_tokens
-        )
+        pen = self.scripted(script, plan.whole.grammar)
         bounds = DocumentBounds(2000, time.monotonic() + late_s)
-        return self.describer.write(pen, plan, bounds), pen
+        return write(self.describer.write([pen], plan, bounds)), pen
 
 
 @pytest.fixture(scope="module")
@@ -437,7 +436,7 @@ def test_a_choice_whose_options_part_within_a_character(bench, word):
 def test_every_template_is_written_whatever_the_model_wants(bench, template, language):
     schema = template.wordings[language].schema
     assert schema is not None
-    grammar = bench.describer.plan(dict(schema)).grammar
+    grammar = bench.describer.plan(dict(schema)).whole.grammar
     for seed in range(3):
         value = bench.document(RandomPen(bench.num_tokens, seed), grammar, max_tokens=300).value
         jsonschema.validate(value, grammar.bounded)

@@ -12,7 +12,8 @@ import pytest
 
 from edge.vlm import prompt
 from edge.vlm.crop import SizeRules, choose_crop, fitted_size
-from edge.vlm.decode import Pen, TextBounds, write_text
+from edge.vlm.decode import TextBounds, write_text
+from edge.vlm.pen import Pen, write
 from edge.vlm.pixels import cut
 from edge.vlm.plain_text import clean_text
 from edge.vlm.prompt import SYSTEM, build_prefix, build_turn, read_chat_format
@@ -189,7 +190,7 @@ def test_greedy_text(tiny_parts, reference, chat, noise, figure, size, text):
     pen = Pen(tree, tiny_parts.runner, grown.branch, tiny_parts.runner.logits(grown.hidden[-1:])[0])
     eos = tiny_parts.layout.tokens.eos
     bounds = TextBounds(10_000, 64, time.monotonic() + 300)
-    written = write_text(pen, tiny_parts.coder, eos, bounds, guard=False)
+    written = write(write_text(pen, tiny_parts.coder, eos, bounds, guard=False))
     if expected[-1] in eos:
         expected.pop()
     assert list(written.ids) == expected

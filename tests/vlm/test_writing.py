@@ -10,6 +10,7 @@ import pytest
 from edge.errors import AnalysisFailed
 from edge.vlm.decode import TextBounds, loop_length, write_text
 from edge.vlm.layout import load_layout
+from edge.vlm.pen import write as written
 from edge.vlm.plain_text import clean_text
 from edge.vlm.tokens import load_tokens
 from tests.support.scripted_pen import ScriptedPen
@@ -27,7 +28,7 @@ def write(coder, script, max_chars=200, max_tokens=200, late=False, guard=True):
     pen = ScriptedPen(coder, script, end=END)
     deadline = time.monotonic() + (-1 if late else SOON)
     bounds = TextBounds(max_chars, max_tokens, deadline)
-    return write_text(pen, coder, frozenset({END}), bounds, guard=guard)
+    return written(write_text(pen, coder, frozenset({END}), bounds, guard=guard))
 
 
 def test_text_ends_at_the_end_token(coder):
@@ -50,7 +51,7 @@ def test_markers_are_not_written(coder, marker):
 
     bounds = TextBounds(200, 200, time.monotonic() + SOON)
     pen = Wayward(coder, "A man waits.", end=END)
-    text = write_text(pen, coder, frozenset({END}), bounds)
+    text = written(write_text(pen, coder, frozenset({END}), bounds))
     assert text.text == "A man waits."
     assert control not in text.ids
 
@@ -59,8 +60,9 @@ def test_markers_are_not_written(coder, marker):
 def test_useless_logits_are_an_error(coder, useless):
     pen = ScriptedPen(coder, "A man waits.", end=END)
     pen.logits[7] = useless
+    bounds = TextBounds(200, 200, time.monotonic() + SOON)
     with pytest.raises(AnalysisFailed, match="no usable logits"):
-        write_text(pen, coder, frozenset({END}), TextBounds(200, 200, time.monotonic() + SOON))
+        written(write_text(pen, coder, frozenset({END}), bounds))
 
 
 def test_empty_text(coder):

@@ -65,6 +65,7 @@ def finish(out: Path, checkpoint: Path, dest: Path, seed: int) -> dict[str, floa
     about = {
         "name": NAME,
         "demonstration": False,
+        "describes_in_one": True,
         "precision": "int8",
         "architecture": "qwen3_vl",
         "made_by": COMMAND,

@@ -60,7 +60,7 @@ class Writer:
     def description(self, value: dict[str, object] | None) -> Text:
         """The description by the engine's grammar; with None only its opening."""
         turn = build_turn(self.grammar.chat, self.grammar.coder, self.plan.request)
-        guide = self.guides.begin(self.plan.grammar)
+        guide = self.guides.begin(self.plan.whole.grammar)
         ids = [*turn, *guide.ids]
         targets = [NO_TARGET] * len(ids)
         if value is None:
