@@ -96,8 +96,10 @@ def _excess(needs: Needs | None) -> Iterator[Problem]:
         f"of this box's time"
     )
     more = ": it cannot keep up." if needs.clock_frac > 1 else ": little is left for what moves."
-    remedy = f"Longer `every` and `periodic` times help the most. {REMEDY}."
-    yield Problem(f"rules.{dearest}", message + more, remedy)
+    remedy = (
+        f"Longer `every` and `periodic` times help the most, the rule {dearest} first. {REMEDY}."
+    )
+    yield Problem("rules", message + more, remedy)
 
 
 def _budget_lines(

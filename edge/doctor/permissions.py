@@ -17,7 +17,10 @@ from edge.redact import url_secrets
 CHECK = "permissions"
 LIMIT_S = 10.0
 GRAPHICS = Path("/dev/dri/renderD128")
-_HIDDEN = (Path("/home"), Path("/root"), Path("/run/user"))  # by the unit's ProtectHome
+_HIDDEN = {  # by the unit's settings
+    "ProtectHome=yes": (Path("/home"), Path("/root"), Path("/run/user")),
+    "PrivateTmp=yes": (Path("/tmp"), Path("/var/tmp")),  # noqa: S108
+}
 
 
 def permission_checks(case: Case) -> Iterator[Check]:
@@ -94,23 +97,26 @@ def _closed_device(case: Case, device: Path, group: str, meaning: str) -> Iterat
 
 def _sandbox(case: Case) -> Iterator[Diagnosis]:
     """What lies where the service's unit lets nothing be seen or written."""
-    if "ProtectHome=yes" not in case.sandbox:
+    hidden = tuple(
+        place for line, places in _HIDDEN.items() if line in case.sandbox for place in places
+    )
+    if not hidden:
         return
     folder = case.config.store.folder
     files = (path.absolute() for path in _needed_files(case))
     for path in (*files, folder, Path(case.config.vlm.model)):
-        if any(path.is_relative_to(hidden) for hidden in _HIDDEN):
+        place = next((place for place in hidden if path.is_relative_to(place)), None)
+        if place is not None:
             yield fault(
                 CHECK,
-                f"{path} lies where the service cannot see it: the unit hides /home and /root",
+                f"{path} lies where the service cannot see it: the unit hides {place}",
                 "The service does not start, or does not find it.",
                 "Move it to /etc/edge (what it reads) or /var/lib/edge (model and store).",
                 subject=str(path),
             )
-    writable = (Path("/var/lib/edge"), Path("/var/cache/edge"))
+    writable = (Path("/var/lib/edge"), Path("/var/cache/edge"), *hidden)
     is_named = f"ReadWritePaths={folder}" in case.sandbox
-    is_writable = is_named or any(folder.is_relative_to(place) for place in writable)
-    if not is_writable and not any(folder.is_relative_to(hidden) for hidden in _HIDDEN):
+    if not is_named and not any(folder.is_relative_to(place) for place in writable):
         yield fault(
             CHECK,
             f"{folder} lies where the service cannot write: the unit opens /var/lib/edge alone",

@@ -352,7 +352,7 @@ def test_what_lies_behind_the_walls_of_the_service(
     authority = box.folder / "home" / "ca.crt"
     authority.parent.mkdir()
     authority.touch()
-    monkeypatch.setattr(permissions, "_HIDDEN", (authority.parent,))
+    monkeypatch.setattr(permissions, "_HIDDEN", {"PrivateTmp=yes": (authority.parent,)})
     box.config["mqtt"]["tls"] = {"ca": str(authority)}
     path = box.write()
 
