@@ -13,6 +13,7 @@ from tests.support.clips import Walk, encode_clip, moving_scene
 from tests.support.rtsp import RtspServer
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
+VIDEOS = DATA / "video"
 CLIP = "intel_one-by-one-person-detection"
 
 CONFIG = """
@@ -41,7 +42,7 @@ rules:
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[tuple[float, float]]]:
     """A clip and the times (start, end) at which somebody enters in its first 60 s."""
-    real, truth = DATA / "video" / f"{CLIP}.mp4", DATA / "groundtruth" / f"{CLIP}.json"
+    real, truth = VIDEOS / f"{CLIP}.mp4", DATA / "groundtruth" / f"{CLIP}.json"
     if real.exists() and truth.exists():
         events = json.loads(truth.read_text())["events"]
         entries = [

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.e2e.conftest import CONFIG
+from tests.e2e.conftest import CONFIG, VIDEOS
 from tests.support.broker import Mosquitto, Subscriber
+from tests.support.clips import cut_clip
 from tests.support.contract import check_lives, check_message, findings_of
 from tests.support.daemon import DaemonProcess, wait_until
 from tests.support.rtsp import RtspServer
@@ -17,6 +19,15 @@ from tests.support.rtsp import RtspServer
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
 BROKER_AWAY_S = 30.0
+BUSY = ((122.0, 127.0), (133.0, 138.0))  # of the clip: somebody comes to the table; and leaves
+
+
+@pytest.fixture
+def server(clip: tuple[Path, list[tuple[float, float]]], tmp_path: Path) -> Iterator[RtspServer]:
+    """The room of the clip, where something happens every few seconds."""
+    busy = cut_clip(clip[0], tmp_path / "busy.mp4", BUSY) if clip[0].parent == VIDEOS else clip[0]
+    with RtspServer({"/room": busy}, loop=True) as running:
+        yield running
 
 
 def test_nothing_is_lost_whatever_dies(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import requests
 
@@ -40,6 +42,15 @@ def picture(number: int) -> bytes:
     return encode_jpeg(coarse.repeat(40, axis=0).repeat(40, axis=1))
 
 
+def is_at_rest(process: psutil.Process) -> bool:
+    """Whether it has not computed for a moment, and none of its threads waits for a processor."""
+    before = process.cpu_times()
+    time.sleep(0.3)
+    tasks = Path(f"/proc/{process.pid}/task").iterdir()
+    states = {(task / "stat").read_text().rpartition(")")[2].split()[0] for task in tasks}
+    return states == {"S"} and process.cpu_times() == before
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 def test_memory_is_flat(tmp_path: Path) -> None:
     port = free_port()
@@ -69,6 +80,8 @@ def test_memory_is_flat(tmp_path: Path) -> None:
         def used() -> dict[str, int]:
             assert daemon.process is not None
             processes = {"main": daemon.process.pid, "analyzer": daemon.child("analyzer").pid}
+            # after an answer is out the analyzer makes ready for the next turn, and frees buffers
+            wait_until(lambda: is_at_rest(daemon.child("analyzer")), "the analyzer rests", 120)
             return {
                 name: read_memory(Path(f"/proc/{pid}/smaps_rollup")).anonymous_bytes
                 for name, pid in processes.items()

@@ -6,7 +6,7 @@ tests of every room that needs a video.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -141,6 +141,35 @@ def repeat_clip(source: Path, target: Path, at_least_s: float) -> Path:
                     packet.time_base = video.time_base
                     packet.stream = stream
                     out.mux(packet)
+    return target
+
+
+def cut_clip(source: Path, target: Path, spans: Sequence[tuple[float, float]]) -> Path:
+    """Write these stretches (s) of `source`'s video one after the other, without re-encoding.
+
+    Each begins and ends at the keyframe that is next to it or after it.
+    """
+    with av.open(str(source)) as clip, av.open(str(target), "w") as out:
+        video = clip.streams.video[0]
+        packets = [p for p in clip.demux(video) if p.dts is not None]
+        keys = [number for number, packet in enumerate(packets) if packet.is_keyframe]
+
+        def key_at(at_s: float) -> int:
+            """Where the first keyframe at this time or after it lies."""
+            later = (k for k in keys if packets[k].pts * video.time_base >= at_s)
+            return next(later, len(packets))
+
+        stream = out.add_stream_from_template(video)
+        begins = 0
+        for start_s, end_s in spans:
+            part = packets[key_at(start_s) : key_at(end_s)]
+            shift = begins - part[0].dts
+            begins += sum(packet.duration for packet in part)
+            for packet in part:
+                packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                packet.time_base = video.time_base
+                packet.stream = stream
+                out.mux(packet)
     return target
 
 
