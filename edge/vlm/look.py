@@ -19,12 +19,10 @@ from edge.questions import MAX_QUESTIONS, Answer, Description, Question
 from edge.schema import Schema
 from edge.vlm import prompt
 from edge.vlm.asked import Asked, Order, Prompt, Rows, order_pass, plan_questions
-from edge.vlm.decode import TextBounds, write_text
 from edge.vlm.describe import Describer, DescriptionPlan
-from edge.vlm.document import DocumentBounds
 from edge.vlm.gaze import NEUTRAL_WORDING, Gaze, Gazer, contrast
-from edge.vlm.pen import Pen, Writing, together, write
 from edge.vlm.runner import Runner
+from edge.vlm.scribe import Scribe
 from edge.vlm.settings import EngineSettings
 from edge.vlm.tokens import Ids, TokenCoder
 from edge.vlm.tree import Branch, Grown, PrefixCache, Segment, TokenTree
@@ -33,8 +31,6 @@ from edge.vlm.vision import Seen
 
 REMEMBERED = 32  # question lists whose tokens are kept; some kB each
 Questions = tuple[Question, ...]
-
-SPARE_TOKENS = 16  # a text bounded to n characters may take this many tokens more than n
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +85,7 @@ class Looker:
         dims, tokens = self._layout.text, self._layout.tokens
         in_one = runner.layout.describes_in_one
         self.describer = Describer(coder, dims.vocab, tokens.eos, in_one=in_one)
+        self._scribe = Scribe(runner, coder, self._tree, self.describer, self._max_context)
         # Not a method of its own: the cache would hold the looker, and with it the model.
         self.asked = lru_cache(REMEMBERED)(partial(plan_questions, coder, chat, tokens.eos))
         self.prefixes = PrefixCache(runner, settings.max_prefixes, settings.max_prefix_bytes)
@@ -155,9 +152,9 @@ class Looker:
         order, prompt_tokens = self._begin(shown, asked, prompts)
         grown = self._tree.grow(order.segments)
         typed_answers = iter(self._read_typed(asked.plans, order.nodes, grown))
-        pens = self._pens([[grown[index] for index in ends] for ends in order.written])
+        pens = self._scribe.pens([[grown[index] for index in ends] for ends in order.written])
         prefilled = time.monotonic()
-        said = self._write(written, plan, pens, deadline_mono_s)
+        said = self._scribe.write(written, plan, pens, deadline_mono_s)
         text_answers = iter([one for one in said if isinstance(one, Answer)])
         description = next((one for one in said if isinstance(one, Description)), None)
         decoded = time.monotonic()
@@ -265,55 +262,3 @@ class Looker:
             return []
         read = iter(read_rows(self._runner.logits_at, rows))
         return [score(plan, list(islice(read, len(plan.forks)))) for plan in plans]
-
-    def _pens(self, ends: Sequence[Sequence[Grown]]) -> list[list[Pen]]:
-        """Pens at the ends of segments; their rows are read together."""
-        flat = [end for some in ends for end in some]
-        if not flat:
-            return []
-        logits = self._runner.logits(np.stack([end.hidden[-1] for end in flat]))
-        pens = iter(
-            [
-                Pen(self._tree, self._runner, end.branch, row)
-                for end, row in zip(flat, logits, strict=True)
-            ]
-        )
-        return [list(islice(pens, len(some))) for some in ends]
-
-    def _write(
-        self,
-        questions: Sequence[Question],
-        plan: DescriptionPlan | None,
-        pens: Sequence[Sequence[Pen]],
-        deadline_mono_s: float,
-    ) -> list[Answer | Description]:
-        """The answers to text questions, then the description, all of them side by side; each pen
-        has an equal share of the room that is left.
-        """
-        room = self._max_context - self._runner.length
-        share = max(1, room // max(1, sum(len(some) for some in pens)))
-        writings: list[Writing[Answer | Description]] = [
-            self._answer(question, pen, share, deadline_mono_s)
-            for question, (pen,) in zip(questions, pens, strict=False)
-        ]
-        if plan is not None:
-            bounds = DocumentBounds(share, deadline_mono_s)
-            writings.append(self.describer.write(pens[-1], plan, bounds))
-        return write(together(writings))
-
-    def _answer(
-        self, question: Question, pen: Pen, room: int, deadline_mono_s: float
-    ) -> Writing[Answer]:
-        bounds = TextBounds(
-            max_chars=question.max_chars,
-            max_tokens=min(question.max_chars + SPARE_TOKENS, room),
-            deadline_mono_s=deadline_mono_s,
-        )
-        text = yield from write_text(pen, self._coder, self._layout.tokens.eos, bounds)
-        return Answer(
-            question_id=question.id,
-            kind="text",
-            value=text.text,
-            probability=text.probability,
-            truncated=text.truncated,
-        )

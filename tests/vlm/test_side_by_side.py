@@ -19,9 +19,11 @@ from edge.vlm.decode import TextBounds, write_text
 from edge.vlm.describe import Describer
 from edge.vlm.description import GROUPS, SCHEMA
 from edge.vlm.document import DocumentBounds, write_document
+from edge.vlm.engine import open_engine
 from edge.vlm.guide import Guides
 from edge.vlm.layout import load_layout
 from edge.vlm.pen import Pen, together, write
+from edge.vlm.settings import EngineSettings
 from edge.vlm.tokens import load_tokens
 from edge.vlm.tree import ROOT, Segment, TokenTree
 from tests.support.scripted_pen import RandomPen, ScriptedPen
@@ -289,13 +291,15 @@ def test_what_a_pen_took_back_is_hidden_from_all(demo_parts):
     np.testing.assert_allclose(witness.logits, beside.logits, atol=1e-4)
 
 
-@pytest.fixture
-def apart(demo_engine, monkeypatch):
-    """The bundled model's engine, with descriptions in parts."""
-    describer = demo_engine._loaded.looker.describer
-    coder, num_tokens, eos = describer._coder, describer._num_tokens, describer._eos
-    monkeypatch.setattr(demo_engine._loaded.looker, "describer", Describer(coder, num_tokens, eos))
-    return demo_engine
+@pytest.fixture(scope="module")
+def apart(demo_dir, tmp_path_factory):
+    """The bundled model without a word of how it was trained."""
+    folder = tmp_path_factory.mktemp("model")
+    for file in demo_dir.iterdir():
+        if file.name != "edge_model.json":
+            (folder / file.name).symlink_to(file)
+    with open_engine(EngineSettings(folder, accuracy=True)) as engine:
+        yield engine
 
 
 def test_a_look_writes_all_side_by_side(apart, noise, monkeypatch):
