@@ -81,6 +81,12 @@ def trained() -> Iterator[Engine]:
         yield engine
 
 
+@pytest.fixture(scope="module")
+def shown() -> list[Yard]:
+    """Drawn once: that takes longer than looking at them."""
+    return list(yards(NUM_YARDS))
+
+
 def named_in(engine: Engine, picture: Image, box: Box) -> str:
     """What the model names of the part of the picture in the box."""
     question = choice("which", "What is in the picture?", ASKED)
@@ -97,8 +103,7 @@ def share_looked_at(engine: Engine, picture: Image, thing: Seen) -> float:
     return seen.share_in(box_around(thing))
 
 
-def test_yards_show_two_things_apart() -> None:
-    shown = list(yards(6))
+def test_yards_show_two_things_apart(shown: list[Yard]) -> None:
     for yard in shown:
         one, other = yard.things
         assert one.kind != other.kind
@@ -106,17 +111,17 @@ def test_yards_show_two_things_apart() -> None:
     assert len({thing.kind for yard in shown for thing in yard.things}) > 2
 
 
-def test_a_question_about_a_box_is_answered_for_what_is_in_it(trained: Engine) -> None:
-    asked = [(yard, thing) for yard in yards(NUM_YARDS) for thing in yard.things]
+def test_a_question_about_a_box_is_answered_for_what_is_in_it(
+    trained: Engine, shown: list[Yard]
+) -> None:
+    asked = [(yard, thing) for yard in shown for thing in yard.things]
     right = [
         named_in(trained, yard.picture, box_around(thing)) == thing.kind for yard, thing in asked
     ]
     assert np.mean(right) >= MIN_RIGHT
 
 
-def test_the_heatmap_lies_on_what_is_asked_for(trained: Engine) -> None:
+def test_the_heatmap_lies_on_what_is_asked_for(trained: Engine, shown: list[Yard]) -> None:
     """More than a half of its mass, which the things by their size would have a tenth of."""
-    looked = [
-        share_looked_at(trained, yard.picture, yard.things[0]) > 0.5 for yard in yards(NUM_YARDS)
-    ]
+    looked = [share_looked_at(trained, yard.picture, yard.things[0]) > 0.5 for yard in shown]
     assert np.mean(looked) >= MIN_LOOKED

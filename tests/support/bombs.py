@@ -8,6 +8,7 @@ import io
 import json
 import struct
 import zlib
+from functools import cache
 
 from PIL import Image as PilImage
 
@@ -38,9 +39,14 @@ def swelling_png() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + whole
 
 
+@cache
+def _packed_text() -> bytes:
+    return zlib.compress(bytes(200_000_000), 9)
+
+
 def text_png(kind: bytes) -> bytes:
     """A PNG with 200 MB of compressed text, or a profile of that size, before its pixels."""
-    packed = zlib.compress(bytes(200_000_000), 9)
+    packed = _packed_text()
     data = {
         b"zTXt": b"Comment\0\0" + packed,
         b"iTXt": b"Comment\0\1\0\0\0" + packed,
