@@ -21,6 +21,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 BROKER_AWAY_S = 30.0
 BUSY = ((122.0, 127.0), (133.0, 138.0))  # of the clip: somebody comes to the table; and leaves
 
+PERSON = 'person: {ask: "Is there a person?", describe: always'
+
 
 @pytest.fixture
 def server(clip: tuple[Path, list[tuple[float, float]]], tmp_path: Path) -> Iterator[RtspServer]:
@@ -34,6 +36,9 @@ def test_nothing_is_lost_whatever_dies(
     server: RtspServer, broker: Mosquitto, subscriber: Subscriber, tmp_path: Path
 ) -> None:
     config = CONFIG.format(port=broker.port, url=server.url("/room"))
+    assert PERSON in config
+    config = config.replace(PERSON, PERSON + ", when: {on: [motion, periodic]}")
+    config = config.replace("cameras:\n  room:\n", "cameras:\n  room:\n    periodic: 2s\n")
     with DaemonProcess(tmp_path, config) as daemon:
         subscriber.wait_for_payload("edge/box/room/status", "online", 20)
         _kill_child(daemon, subscriber, "room")
