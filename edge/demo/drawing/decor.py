@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
@@ -34,24 +35,37 @@ def draw_decor(canvas: Canvas, decor: Decor, sway: float) -> None:
 
 
 def _draw_leaves(pen: Pen, decor: Decor, sway: float) -> None:
-    rng = np.random.default_rng(decor.style)
-    low, wide = 0.0, 0.5 if decor.style % 2 else 0.34
     if decor.kind == "tree":
         pen.polygon([(-0.05, 0), (-0.03, 0.6), (0.03, 0.6), (0.05, 0)], (84, 64, 46))
+    leaves, blossoms = _grow(decor.kind, decor.style, decor.tint)
+    for i, (x, y, size, colour) in enumerate(leaves):
+        lean = sway * 0.045 * y * (1 + 0.6 * math.sin(i))
+        pen.ellipse((x + lean, y), (size * 1.2, size), colour, i * 37.0)
+    for x, y, colour in blossoms:
+        pen.ellipse((x + sway * 0.04 * y, y), (0.06, 0.055), colour)
+
+
+@lru_cache(maxsize=64)  # the same in each picture of a scene
+def _grow(
+    kind: DecorKind, style: int, tint: Colour
+) -> tuple[list[tuple[float, float, float, Colour]], list[tuple[float, float, Colour]]]:
+    """Leaves (across, up, size, colour) and blossoms (across, up, colour) while no wind blows."""
+    rng = np.random.default_rng(style)
+    low, wide = 0.0, 0.5 if style % 2 else 0.34
+    if kind == "tree":
         low, wide = 0.42, 0.34
-    for i in range(42):
+    leaves, blossoms = [], []
+    for _ in range(42):
         up = math.sqrt(float(rng.uniform(0, 1)))
         y = low + (1 - low) * (1 - up) * 0.92 + 0.05
         across = float(rng.uniform(-1, 1)) * wide * math.sqrt(max(0.05, up))
         shade = float(rng.uniform(0.65, 1.25))
-        size = float(rng.uniform(0.05, 0.11))
-        lean = sway * 0.045 * y * (1 + 0.6 * math.sin(i))
-        pen.ellipse((across + lean, y), (size * 1.2, size), darker(decor.tint, shade), i * 37.0)
-    if decor.kind == "flowers":
+        leaves.append((across, y, float(rng.uniform(0.05, 0.11)), darker(tint, shade)))
+    if kind == "flowers":
         for _ in range(9):
             x, y = float(rng.uniform(-0.8, 0.8)) * wide, float(rng.uniform(0.3, 0.95))
-            colour = BLOSSOMS[(decor.style + int(rng.integers(2))) % len(BLOSSOMS)]
-            pen.ellipse((x + sway * 0.04 * y, y), (0.06, 0.055), colour)
+            blossoms.append((x, y, BLOSSOMS[(style + int(rng.integers(2))) % len(BLOSSOMS)]))
+    return leaves, blossoms
 
 
 def _draw_bin(pen: Pen, decor: Decor) -> None:
