@@ -57,7 +57,7 @@ class MomentDecoder:
         self._decoder.extradata = source.extradata
         # Each thread more costs 7 MB. On two cores the last picture of a GOP of 50 took 296 to 328
         # ms with one, 199 to 208 with two, 215 to 228 with three; of those that a sampler asks for
-        # the slowest took 175 to 206, 118 to 156 and 127 to 150.
+        # the slowest took 175 to 206, 111 to 156 and 127 to 150.
         self._decoder.thread_type = "FRAME"
         self._decoder.thread_count = 2
         self._decoder.options = {"max_pixels": str(max_pixels)}
@@ -94,11 +94,12 @@ class MomentDecoder:
 
     def lead_to(self, packets: list[Received], pts_s: float) -> None:
         """Decode up to the picture nearest to `pts_s`: little is then left to do when it, or a
-        later one, is asked for. Raises as `picture_at`.
+        later one, is asked for. Does not go back to one that is behind. Raises as `picture_at`.
         """
         leading, own = leading_to(packets, pts_s)
         wanted = leading[own]
-        if self._shown is not None and self._shown[0] is wanted:
+        is_shown = self._shown is not None and self._shown[0] is wanted
+        if is_shown or self._num_fed(leading) > own:
             return
         self._shown = None
         begin = self._go_on(leading, own)
@@ -111,9 +112,13 @@ class MomentDecoder:
             self._fed = None
             raise
 
+    def _num_fed(self, leading: list[Received]) -> int:
+        """How many of these packets the decoder has been fed; 0 where it was elsewhere."""
+        return next((i + 1 for i, received in enumerate(leading) if received is self._fed), 0)
+
     def _go_on(self, leading: list[Received], own: int) -> int:
         """Where in `leading` to go on for its picture `own`; 0, and a restart, to begin anew."""
-        begin = next((i + 1 for i, received in enumerate(leading) if received is self._fed), 0)
+        begin = self._num_fed(leading)
         is_to_come = begin <= own or any(one is leading[own] for one in self._inside)
         if begin and is_to_come:
             return begin

@@ -138,7 +138,14 @@ def test_what_comes_before_a_moment_is_decoded_ahead_of_it(tmp_path: Path) -> No
             packets = list(clip.packets)
             packets[1:first] = [spoiled(received) for received in packets[1:first]]
             clip.check(decoder, asked, packets)
-        decoder.lead_to(clip.packets, 30 / 25.0)
+        decoder = clip.decoder()
+        clip.check(decoder, 70, clip.packets)
+        decoder.lead_to(
+            clip.packets, 60 / 25.0
+        )  # behind it: the place it has reached is worth more
+        packets = list(clip.packets)
+        packets[50:70] = [spoiled(received) for received in packets[50:70]]
+        clip.check(decoder, 80, packets)
         clip.check(decoder, 20, clip.packets)
         with pytest.raises(PictureError, match="not held"):
             decoder.lead_to(clip.packets, 9.0)
