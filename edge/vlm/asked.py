@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from typing import NamedTuple
 
 from edge.questions import Question
 from edge.vlm import prompt
@@ -48,6 +49,13 @@ class Asked:
         return len(self.turn) + len(self.paths)
 
 
+class Opening(NamedTuple):
+    """What an answer begins with, and what may come next, fed along on a guess."""
+
+    ids: Ids = ()
+    guess: Ids = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """What asks for something in writing, up to the model's turn, and what the answers begin with:
@@ -55,13 +63,14 @@ class Prompt:
     """
 
     words: Ids
-    openings: tuple[Ids, ...] = ((),)
+    openings: tuple[Opening, ...] = (Opening(),)
 
     def fork(self) -> tuple[Ids, tuple[Ids, ...]]:
         """What all branches begin with, and the rest of each."""
-        columns = zip(*self.openings, strict=False)  # down to the shortest
+        tokens = [opening.ids + opening.guess for opening in self.openings]
+        columns = zip(*tokens, strict=False)  # down to the shortest
         shared = tuple(ids[0] for ids in takewhile(lambda ids: len(set(ids)) == 1, columns))
-        return self.words + shared, tuple(opening[len(shared) :] for opening in self.openings)
+        return self.words + shared, tuple(ids[len(shared) :] for ids in tokens)
 
     @property
     def num_tokens(self) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.errors import AnalysisFailed
-from edge.vlm.pen import Pen, Writing
+from edge.vlm.pen import Pen, Stroke, Writing
 from edge.vlm.plain_text import clean_text
 from edge.vlm.runner import Floats
 from edge.vlm.tokens import Ids, TokenCoder
@@ -70,7 +70,7 @@ def write_text(
             break
         if bounds.is_late or len(ids) == bounds.max_tokens:
             break
-        yield [(pen, (token,))]
+        yield [Stroke(pen, (token,))]
     looping = loop_length(ids) if guard else 0
     text = clean_text(coder.decode(ids[: len(ids) - looping]))
     return WrittenText(

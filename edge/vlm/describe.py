@@ -15,6 +15,7 @@ from edge.grammar import Grammar, compile_schema, compile_some
 from edge.questions import Description
 from edge.schema import Schema
 from edge.vlm.description import (
+    BRIEF_REQUEST,
     GROUPS,
     OWN_REQUEST,
     REQUEST,
@@ -33,10 +34,13 @@ MAX_GRAMMARS = 8  # of users' schemas, kept compiled
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A document that is written in one go; `opening` are the tokens that it begins with."""
+    """A document that is written in one go; `opening` are the tokens that it begins with, `guess`
+    those that likely follow.
+    """
 
     grammar: Grammar
     opening: Ids
+    guess: Ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ class Describer:
         self, coder: TokenCoder, num_tokens: int, eos: frozenset[int], *, in_one: bool = False
     ) -> None:
         """`num_tokens` is the width of the logits; `in_one` for a model that only learned to write
-        the built-in keys in their order, each behind those before it.
+        the built-in keys in their order, each behind those before it, when asked at length.
         """
         self._coder, self._num_tokens, self._eos = coder, num_tokens, eos
         self._in_one = in_one
@@ -85,10 +89,13 @@ class Describer:
     def _built_in(self) -> DescriptionPlan:
         whole = self._part(compile_schema(SCHEMA))
         apart = tuple(self._part(compile_some(SCHEMA, keys)) for keys in GROUPS)
-        return DescriptionPlan(REQUEST, whole, (whole,) if self._in_one else apart, own=False)
+        if self._in_one:
+            return DescriptionPlan(REQUEST, whole, (whole,), own=False)
+        return DescriptionPlan(BRIEF_REQUEST, whole, apart, own=False)
 
     def _part(self, grammar: Grammar) -> Part:
-        return Part(grammar, tuple(self._guides.begin(grammar).ids))
+        guide = self._guides.begin(grammar)
+        return Part(grammar, tuple(guide.ids), guide.guess())
 
     def prepare(self) -> None:
         """What the first description would wait for: about a second, and 30 MB."""
@@ -98,7 +105,7 @@ class Describer:
         self, pens: Sequence[Pen], plan: DescriptionPlan, bounds: DocumentBounds
     ) -> Writing[Description]:
         """The description, written with a pen for each of the plan's parts, on a branch whose last
-        tokens are the part's opening; `bounds` are those of each.
+        tokens are the part's opening, its guess ahead or not; `bounds` are those of each.
 
         What is unfinished at the deadline is cut. Raises AnalysisFailed.
         """

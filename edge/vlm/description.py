@@ -18,6 +18,11 @@ REQUEST = (
     '"summary" (one short sentence), "objects" (what is visible), "texts" (words that can be '
     'read), "spatial_relations" (where things are relative to each other).'
 )
+# Where the grammar writes the keys they need no quotes: 23 of Qwen's tokens fewer to read.
+BRIEF_REQUEST = (
+    "Describe the picture as JSON: summary in one short sentence, visible objects, texts that can "
+    "be read, spatial_relations between objects."
+)
 OWN_REQUEST = "Describe the picture as JSON of this form: "
 MAX_SUMMARY_CHARS = 240
 MAX_ITEMS = 8

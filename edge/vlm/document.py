@@ -163,7 +163,7 @@ class _Writer:
             if len(guide.ids) >= self._bounds.max_tokens:
                 self._close("tokens")
                 return
-            yield [self._stroke()]
+            yield from self._feed()
 
     def _choose(self) -> None:
         """One token of the model's, and what must follow it. Where the model would end a document
@@ -183,12 +183,14 @@ class _Writer:
         guide = self.guide
         return locate(guide.text).string_at >= 0 and guide.try_take(guide.encode('"'))
 
-    def _stroke(self) -> Stroke:
-        """All that is not in the cache yet, to be fed now."""
+    def _feed(self) -> Writing[None]:
+        """Feed all that is not in the cache yet; no pass where all of it was guessed."""
+        self._num_fed += self._pen.follow(self.guide.ids[self._num_fed :])
         unfed = self.guide.ids[self._num_fed :]
         self._num_fed = len(self.guide.ids)
-        self.num_steps += 1
-        return self._pen, unfed
+        if unfed:
+            self.num_steps += 1
+            yield [Stroke(self._pen, unfed, self.guide.guess())]
 
     def _close(self, ending: Ending) -> None:
         self.ending = ending

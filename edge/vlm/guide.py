@@ -22,6 +22,7 @@ from edge.vlm.runner import Bools, Floats
 from edge.vlm.tokens import Ids, TokenCoder
 
 _MAX_CLOSING_TOKENS = 20_000
+_BEFORE_LIST = b":"
 
 
 class Guides:
@@ -122,6 +123,18 @@ class Guide:
             self._take_forced(self._coder.encode(forced.decode()))
         else:
             self._take_forced(self._matcher.compute_ff_tokens())
+
+    def guess(self) -> Ids:
+        """What likely comes next where a list begins: the bracket and a first text's quote, which
+        the model takes as one token or ends the list with another. Empty elsewhere.
+        """
+        if not self.text.endswith(_BEFORE_LIST):  # spares the library the call
+            return ()
+        forced = bytes(self._matcher.compute_ff_bytes())
+        if not forced.endswith(b"["):
+            return ()
+        ids = self._coder.encode(forced.decode() + '"')
+        return ids if self._matcher.validate_tokens(list(ids)) == len(ids) else ()
 
     def try_cut(self, num_bytes: int, ending: bytes) -> bool:
         """Replace all behind the first `num_bytes` by `ending`, in whole tokens, if that fits."""

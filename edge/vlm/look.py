@@ -18,7 +18,7 @@ from edge.errors import QuestionError
 from edge.questions import MAX_QUESTIONS, Answer, Description, Question
 from edge.schema import Schema
 from edge.vlm import prompt
-from edge.vlm.asked import Asked, Order, Prompt, Rows, order_pass, plan_questions
+from edge.vlm.asked import Asked, Opening, Order, Prompt, Rows, order_pass, plan_questions
 from edge.vlm.describe import Describer, DescriptionPlan
 from edge.vlm.gaze import NEUTRAL_WORDING, Gaze, Gazer, contrast
 from edge.vlm.runner import Runner
@@ -152,7 +152,8 @@ class Looker:
         order, prompt_tokens = self._begin(shown, asked, prompts)
         grown = self._tree.grow(order.segments)
         typed_answers = iter(self._read_typed(asked.plans, order.nodes, grown))
-        pens = self._scribe.pens([[grown[index] for index in ends] for ends in order.written])
+        ends = [[grown[index] for index in ends] for ends in order.written]
+        pens = self._scribe.pens(ends, prompts)
         prefilled = time.monotonic()
         said = self._scribe.write(written, plan, pens, deadline_mono_s)
         text_answers = iter([one for one in said if isinstance(one, Answer)])
@@ -232,7 +233,7 @@ class Looker:
 
     def _description_prompt(self, plan: DescriptionPlan) -> Prompt:
         words = prompt.build_turn(self._chat, self._coder, plan.request)
-        return Prompt(words, tuple(part.opening for part in plan.parts))
+        return Prompt(words, tuple(Opening(part.opening, part.guess) for part in plan.parts))
 
     def _lead(self, step: Shown) -> Ids:
         """What stands before a picture's tokens."""

@@ -2,29 +2,38 @@
 
 A writing is a generator: each step it yields what its pens want fed, and goes on when their logits
 are those behind it. Writings that do not depend on each other go `together`: one pass feeds what
-all of them want. A pass of few tokens costs what reading the weights once costs, so for up to five
-it is as quick as for one (2B model, int4). Knows the token tree, not what is written.
+all of them want. A pass of few tokens costs little more than reading the weights once, as one
+token does (2B model, int4), so what likely comes next may go along on a guess. Knows the token
+tree, not what is written.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from edge.vlm.runner import Floats, Runner
-from edge.vlm.tree import Branch, Segment, TokenTree
+from edge.vlm.tree import Branch, Grown, Segment, TokenTree
 
 T = TypeVar("T")
+
+
+class End(NamedTuple):
+    """The end of a branch, and the logits for the token behind it, (V,)."""
+
+    branch: Branch
+    logits: Floats
 
 
 @dataclass
 class Pen:
     """Writes on one branch of the tree: holds the logits for the next token.
 
-    `num_written` counts the tokens chosen by the model, forced ones not included.
+    `num_written` counts the tokens chosen by the model, forced ones not included; `ahead` are the
+    tokens that were fed behind the branch on a guess, with the end that each makes.
     """
 
     tree: TokenTree
@@ -33,30 +42,79 @@ class Pen:
     logits: Floats = field(repr=False)  # (V,)
     num_written: int = 0
     fed: list[int] = field(default_factory=list)  # since the pen was made
+    ahead: list[tuple[int, End]] = field(default_factory=list, repr=False)
 
-    def feed(self, ids: Sequence[int], beside: Sequence[Stroke] = ()) -> None:
+    def feed(
+        self, ids: Sequence[int], beside: Sequence[Stroke] = (), guess: Sequence[int] = ()
+    ) -> None:
         """Append tokens, whoever chose them, in one pass; `beside` are those of other pens of the
-        same tree, in the same pass.
+        same tree, in the same pass. `guess` goes along: see `follow`.
         """
-        strokes = [(self, ids), *beside]
-        grown = self.tree.grow([Segment(tuple(some), pen.branch) for pen, some in strokes])
-        logits = self.runner.logits(np.stack([end.hidden[-1] for end in grown]))
-        for (pen, some), end, row in zip(strokes, grown, logits, strict=True):
-            pen.branch, pen.logits = end.branch, row
+        strokes = [Stroke(self, ids, guess), *beside]
+        grown = self.tree.grow([Segment((*s.ids, *s.guess), s.pen.branch) for s in strokes])
+        ends = read_ends(self.runner, grown, [stroke.guess for stroke in strokes])
+        for (pen, some, guessed), (end, *ahead) in zip(strokes, ends, strict=True):
+            pen.branch, pen.logits = end
+            pen.ahead = list(zip(guessed, ahead, strict=True))
             pen.fed += some
+
+    def follow(self, ids: Sequence[int]) -> int:
+        """Append those of `ids` that were guessed, without a pass; how many of them these are.
+
+        Of a guess that is not what follows, nothing is seen.
+        """
+        num = 0
+        for token, (guessed, end) in zip(ids, self.ahead, strict=False):
+            if token != guessed:
+                break
+            self.branch, self.logits = end
+            self.fed.append(token)
+            num += 1
+        self.ahead = self.ahead[num:] if num == len(ids) else []
+        return num
 
     def back(self, num_tokens: int) -> None:
         """Take back the last tokens; the logits are those of before until the next `feed`.
 
         Only tokens of text that were fed to this pen or the end of its branch.
         """
-        rows, position = self.branch.rows, self.branch.position
         del self.fed[max(0, len(self.fed) - num_tokens) :]
-        self.branch = Branch(rows[: len(rows) - num_tokens], position - num_tokens)
+        self.branch = _shortened(self.branch, num_tokens)
+        self.ahead = []
 
 
-Stroke = tuple[Pen, Sequence[int]]  # a pen, and the tokens it wants fed, at least one
+class Stroke(NamedTuple):
+    """A pen, the tokens that it wants fed, at least one, and those to go along on a guess."""
+
+    pen: Pen
+    ids: Sequence[int]
+    guess: Sequence[int] = ()
+
+
 Writing = Generator[Sequence[Stroke], None, T]  # what it returns is what was written
+
+
+def read_ends(
+    runner: Runner, grown: Sequence[Grown], guesses: Sequence[Sequence[int]]
+) -> list[list[End]]:
+    """For each segment, of which the last tokens are a guess: its end before the guess, and that
+    behind each token of it. All rows are read together.
+    """
+    lefts = [range(len(guess), -1, -1) for guess in guesses]
+    rows = [
+        part.hidden[-1 - left] for part, some in zip(grown, lefts, strict=True) for left in some
+    ]
+    logits = iter(runner.logits(np.stack(rows)))
+    return [
+        [End(_shortened(part.branch, left), next(logits)) for left in some]
+        for part, some in zip(grown, lefts, strict=True)
+    ]
+
+
+def _shortened(branch: Branch, num_tokens: int) -> Branch:
+    """A branch without its last tokens, of text."""
+    kept = len(branch.rows) - num_tokens
+    return Branch(branch.rows[:kept], branch.position - num_tokens)
 
 
 def together(writings: Sequence[Writing[T]]) -> Writing[list[T]]:
@@ -82,8 +140,8 @@ def write(writing: Writing[T]) -> T:
     """Write to the end, a pass for each step. Raises AnalysisFailed if the model fails."""
     while True:
         try:
-            (pen, ids), *beside = next(writing)
+            (pen, ids, guess), *beside = next(writing)
         except StopIteration as end:
             written: T = end.value
             return written
-        pen.feed(ids, beside)
+        pen.feed(ids, beside, guess)

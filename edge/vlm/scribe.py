@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import islice
 
-import numpy as np
-
 from edge.questions import Answer, Description, Question
+from edge.vlm.asked import Prompt
 from edge.vlm.decode import TextBounds, write_text
 from edge.vlm.describe import Describer, DescriptionPlan
 from edge.vlm.document import DocumentBounds
-from edge.vlm.pen import Pen, Writing, together, write
+from edge.vlm.pen import Pen, Writing, read_ends, together, write
 from edge.vlm.runner import Runner
 from edge.vlm.tokens import TokenCoder
 from edge.vlm.tree import Grown, TokenTree
@@ -36,19 +35,22 @@ class Scribe:
         self._runner, self._coder, self._tree, self._describer = runner, coder, tree, describer
         self._max_context = max_context
 
-    def pens(self, ends: Sequence[Sequence[Grown]]) -> list[list[Pen]]:
-        """Pens at the ends of segments; their rows are read together."""
-        flat = [end for some in ends for end in some]
+    def pens(self, grown: Sequence[Sequence[Grown]], prompts: Sequence[Prompt]) -> list[list[Pen]]:
+        """Pens for each prompt's openings, which end the segments `grown`; their rows are read
+        together.
+        """
+        flat = [part for some in grown for part in some]
         if not flat:
             return []
-        logits = self._runner.logits(np.stack([end.hidden[-1] for end in flat]))
+        guesses = [opening.guess for wanted in prompts for opening in wanted.openings]
+        ends = read_ends(self._runner, flat, guesses)
         pens = iter(
             [
-                Pen(self._tree, self._runner, end.branch, row)
-                for end, row in zip(flat, logits, strict=True)
+                Pen(self._tree, self._runner, *end, ahead=list(zip(guess, ahead, strict=True)))
+                for (end, *ahead), guess in zip(ends, guesses, strict=True)
             ]
         )
-        return [list(islice(pens, len(some))) for some in ends]
+        return [list(islice(pens, len(some))) for some in grown]
 
     def write(
         self,

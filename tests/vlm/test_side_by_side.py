@@ -14,15 +14,15 @@ from edge import questions
 from edge.grammar import GO_ON, compile_schema, compile_some
 from edge.questions import AnalysisRequest, Look
 from edge.schema_check import bound_schema
-from edge.vlm.asked import Prompt
+from edge.vlm.asked import Opening, Prompt
 from edge.vlm.decode import TextBounds, write_text
 from edge.vlm.describe import Describer
-from edge.vlm.description import GROUPS, SCHEMA
+from edge.vlm.description import GROUPS, REQUEST, SCHEMA
 from edge.vlm.document import DocumentBounds, write_document
 from edge.vlm.engine import open_engine
-from edge.vlm.guide import Guides
+from edge.vlm.guide import Guide, Guides
 from edge.vlm.layout import load_layout
-from edge.vlm.pen import Pen, together, write
+from edge.vlm.pen import Pen, Stroke, read_ends, together, write
 from edge.vlm.settings import EngineSettings
 from edge.vlm.tokens import load_tokens
 from edge.vlm.tree import ROOT, Segment, TokenTree
@@ -51,8 +51,8 @@ class Desk:
         self.describer = Describer(self.coder, self.num_tokens, self.eos)
         self.plan = self.describer.plan()
 
-    def pens(self, scripts):
-        return [
+    def pens(self, scripts, *, guessed=True):
+        pens = [
             ScriptedPen(
                 self.coder,
                 script,
@@ -62,6 +62,9 @@ class Desk:
             )
             for script, part in zip(scripts, self.plan.parts, strict=True)
         ]
+        for pen, part in zip(pens, self.plan.parts, strict=True):
+            pen.ahead = list(part.guess) if guessed else []
+        return pens
 
     def describe(self, pens, late_s=HOUR_S, max_tokens=2000):
         bounds = DocumentBounds(max_tokens, time.monotonic() + late_s)
@@ -102,14 +105,14 @@ def test_each_step_is_one_pass(desk):
     passes = []
 
     class Counted(ScriptedPen):
-        def feed(self, ids, beside=()):
+        def feed(self, ids, beside=(), guess=()):
             if beside or not self.is_beside:
                 passes.append(1 + len(beside))
-            for pen, _ in beside:
-                pen.is_beside = True
-            super().feed(ids, beside)
-            for pen, _ in beside:
-                pen.is_beside = False
+            for stroke in beside:
+                stroke.pen.is_beside = True
+            super().feed(ids, beside, guess)
+            for stroke in beside:
+                stroke.pen.is_beside = False
 
         is_beside = False
 
@@ -121,6 +124,50 @@ def test_each_step_is_one_pass(desk):
     assert len(passes) == max(steps)
     assert sum(passes) == sum(steps)
     assert passes == sorted(passes, reverse=True), "those that have ended are fed no more"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [SAID, {**SAID, "texts": [], "spatial_relations": []}, {**SAID, "objects": []}],
+    ids=["full", "two empty", "one empty"],
+)
+def test_lists_that_are_guessed_to_begin_save_a_pass_each(desk, said, monkeypatch):
+    pens = desk.pens(scripts(said))
+    told = desk.describe(pens)
+    assert (told.objects, told.texts) == (tuple(said["objects"]), tuple(said["texts"]))
+    assert told.spatial_relations == tuple(said["spatial_relations"])
+    monkeypatch.setattr(Guide, "guess", lambda _: ())
+    plain = desk.pens(scripts(said), guessed=False)
+    assert desk.describe(plain) == told
+    assert [pen.ids for pen in pens] == [pen.ids for pen in plain]
+    assert [pen.num_written for pen in pens] == [pen.num_written for pen in plain]
+    filled = [sum(bool(said[k]) for k in keys if k != "summary") for keys in GROUPS]
+    saved = [len(slow.blocks) - len(quick.blocks) for slow, quick in zip(plain, pens, strict=True)]
+    assert saved == filled
+
+
+@pytest.mark.parametrize(
+    ("schema", "guess"),
+    [
+        ({"type": "array", "items": {"type": "string"}, "maxItems": 3}, ' ["'),
+        ({"type": "array", "items": {"enum": ["a", "b"]}, "maxItems": 3}, ' ["'),
+        ({"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 3}, ""),
+        ({"type": "array", "items": {"type": "integer"}, "maxItems": 3}, ""),
+        ({"type": "boolean"}, ""),
+        ({"type": "string"}, ""),
+    ],
+    ids=["texts", "choices", "a text must come", "numbers", "no list", "a text"],
+)
+def test_what_is_guessed(desk, schema, guess):
+    schema = {"type": "object", "properties": {"a": schema}}
+    (part,) = desk.describer.plan(schema).parts
+    assert part.guess == desk.coder.encode(guess)
+
+
+def test_nothing_is_guessed_in_a_text(desk):
+    guide = desk.guides.begin(compile_some(SCHEMA, ["summary"]))
+    assert guide.try_take(desk.coder.encode("It says:"))
+    assert guide.guess() == ()
 
 
 def test_a_part_that_is_cut_leaves_the_others_alone(desk):
@@ -192,13 +239,21 @@ def test_a_model_that_learned_one_order_is_asked_for_one_document(demo_dir, desk
     assert plan.parts == (plan.whole,)
 
 
+def test_every_request_names_the_keys(desk):
+    in_one = Describer(desk.coder, desk.num_tokens, desk.eos, in_one=True).plan()
+    assert in_one.request == REQUEST, "the wording that the bundled model learned"
+    assert len(desk.coder.encode(desk.plan.request)) < len(desk.coder.encode(REQUEST))
+    for request in (in_one.request, desk.plan.request):
+        assert all(key in request for key in SCHEMA["properties"])
+
+
 def test_openings_share_what_they_begin_with():
     words = (1, 2)
     assert Prompt(words).fork() == (words, ((),))
-    assert Prompt(words, ((7, 8, 9),)).fork() == ((1, 2, 7, 8, 9), ((),))
-    three = Prompt(words, ((7, 8, 9), (7, 5), (7,)))
-    assert three.fork() == ((1, 2, 7), ((8, 9), (5,), ()))
-    assert three.num_tokens == 6
+    assert Prompt(words, (Opening((7, 8, 9)),)).fork() == ((1, 2, 7, 8, 9), ((),))
+    three = Prompt(words, (Opening((7, 8, 9)), Opening((7, 5), (4,)), Opening((7,))))
+    assert three.fork() == ((1, 2, 7), ((8, 9), (5, 4), ()))
+    assert three.num_tokens == 7
 
 
 # On models
@@ -209,15 +264,17 @@ def starts(coder):
     return [coder.encode(text) for text in words]
 
 
-def pens_behind(parts, forks):
-    """Pens at the ends of branches of one trunk."""
+def pens_behind(parts, forks, guesses=None):
+    """Pens at the ends of branches of one trunk, with guesses ahead if given."""
+    guesses = guesses or [()] * len(forks)
     tree = TokenTree(parts.runner)
     tree.start()
     trunk = Segment(parts.coder.encode("What is in the picture?"), ROOT)
-    grown = tree.grow([trunk, *(Segment(ids, 0) for ids in forks)])[1:]
-    logits = parts.runner.logits(np.stack([end.hidden[-1] for end in grown]))
+    branches = [Segment(ids + guess, 0) for ids, guess in zip(forks, guesses, strict=True)]
+    ends = read_ends(parts.runner, tree.grow([trunk, *branches])[1:], guesses)
     return [
-        Pen(tree, parts.runner, end.branch, row) for end, row in zip(grown, logits, strict=True)
+        Pen(tree, parts.runner, *end, ahead=list(zip(guess, ahead, strict=True)))
+        for (end, *ahead), guess in zip(ends, guesses, strict=True)
     ]
 
 
@@ -249,15 +306,20 @@ def texts_and_documents(parts, desk, forks):
     return build
 
 
-def check_as_alone(parts, desk):
+def check_as_alone(parts, desk, monkeypatch):
     openings = [part.opening for part in desk.plan.parts]
     forks = [ids + tail for ids, tail in zip(starts(parts.coder), [(), (), *openings], strict=True)]
     build = texts_and_documents(parts, desk, forks)
-    pens = pens_behind(parts, forks)
+    pens = pens_behind(parts, forks, [(), (), *(part.guess for part in desk.plan.parts)])
+    assert any(pen.ahead for pen in pens)
     beside = write(together(build(pens)))
+    monkeypatch.setattr(Guide, "guess", lambda _: ())
     for n, fork in enumerate(forks):
         (pen,) = pens_behind(parts, [fork])
         (alone,) = write(together(build([pen], only=n)))
+        if n >= 2:  # what was guessed right took no pass
+            assert beside[n].num_steps <= alone.num_steps
+            alone = replace(alone, num_steps=beside[n].num_steps)
         if n < 2:
             assert beside[n].probability == pytest.approx(alone.probability, abs=1e-4)
             alone = replace(alone, probability=beside[n].probability)
@@ -267,14 +329,14 @@ def check_as_alone(parts, desk):
     return beside
 
 
-def test_as_alone_on_the_bundled_model(demo_parts, desk):
-    check_as_alone(demo_parts, desk)
+def test_as_alone_on_the_bundled_model(demo_parts, desk, monkeypatch):
+    check_as_alone(demo_parts, desk, monkeypatch)
 
 
 @pytest.mark.parity
 @pytest.mark.filterwarnings("ignore")
-def test_as_alone_with_the_real_vocabulary(tiny_parts, tiny):
-    beside = check_as_alone(tiny_parts, Desk(tiny.ov))
+def test_as_alone_with_the_real_vocabulary(tiny_parts, tiny, monkeypatch):
+    beside = check_as_alone(tiny_parts, Desk(tiny.ov), monkeypatch)
     assert {one.ending for one in beside[2:]} & {"loop", "tokens"}  # random weights need cutting
 
 
@@ -282,13 +344,48 @@ def test_what_a_pen_took_back_is_hidden_from_all(demo_parts):
     coder, (first, second) = demo_parts.coder, starts(demo_parts.coder)[:2]
     wrong, right, other = (coder.encode(t) for t in (" red van and a", " gate", " a dog"))
     straight, beside = pens_behind(demo_parts, [first, second])
-    straight.feed(right, [(beside, other)])
+    straight.feed(right, [Stroke(beside, other)])
     turned, witness = pens_behind(demo_parts, [first, second])
-    turned.feed(wrong, [(witness, other[:1])])
+    turned.feed(wrong, [Stroke(witness, other[:1])])
     turned.back(len(wrong))
-    turned.feed(right, [(witness, other[1:])])
+    turned.feed(right, [Stroke(witness, other[1:])])
     np.testing.assert_allclose(turned.logits, straight.logits, atol=1e-4)
     np.testing.assert_allclose(witness.logits, beside.logits, atol=1e-4)
+
+
+def test_a_guess_is_as_if_fed_or_never_seen(demo_parts):
+    coder, (first, second) = demo_parts.coder, starts(demo_parts.coder)[:2]
+    right, then, wrong, other = (
+        coder.encode(t) for t in (" gate", " is open", " red van", " a dog")
+    )
+    straight, beside = pens_behind(demo_parts, [first, second])
+    straight.feed(right)
+    behind_right = straight.logits
+    straight.feed(then)
+    beside.feed(other)
+    pen, witness = pens_behind(demo_parts, [first, second])
+    pen.feed(right, [Stroke(witness, other[:1], other[1:] + wrong)], guess=then)
+    np.testing.assert_allclose(pen.logits, behind_right, atol=1e-4)
+    assert pen.follow(then[:1]) == 1
+    assert pen.follow(then[1:]) == len(then) - 1
+    assert witness.follow((*other[1:], right[0])) == len(other) - 1
+    for guessed, fed in ((pen, straight), (witness, beside)):
+        np.testing.assert_allclose(guessed.logits, fed.logits, atol=1e-4)
+        assert guessed.fed == fed.fed
+        assert guessed.branch.position == fed.branch.position
+        assert guessed.ahead == []
+    straight.feed(right, [Stroke(beside, right)])
+    pen.feed(right, [Stroke(witness, right)])
+    np.testing.assert_allclose(pen.logits, straight.logits, atol=1e-4)
+    np.testing.assert_allclose(witness.logits, beside.logits, atol=1e-4)
+
+
+def test_what_is_taken_back_takes_the_guess_along(demo_parts):
+    coder = demo_parts.coder
+    (pen,) = pens_behind(demo_parts, [starts(coder)[0]])
+    pen.feed(coder.encode(" red van"), guess=coder.encode(" and"))
+    pen.back(1)
+    assert pen.follow(coder.encode(" and")) == 0
 
 
 @pytest.fixture(scope="module")

@@ -70,7 +70,7 @@ def build_writer(tokenizer: Qwen2TokenizerFast, num_vocabulary: int) -> Writer:
         eos=eos,
     )
     guides = Guides(coder, num_vocabulary, eos)
-    plan = Describer(coder, num_vocabulary, eos).plan()
+    plan = Describer(coder, num_vocabulary, eos, in_one=True).plan()
     return Writer(grammar, following, ids["<|im_end|>"], guides, plan)
 
 
