@@ -1,4 +1,4 @@
-"""Models for the engine's tests, and the parity figures at the end of the run."""
+"""Models for the engine's tests."""
 
 from __future__ import annotations
 
@@ -18,8 +18,6 @@ from edge.vlm.tokens import TokenCoder, load_tokens
 from edge.vlm.vision import Eye
 from tests.support.tiny_model import TinyModel, missing_parts, tiny_model
 
-FIGURES = pytest.StashKey[list[str]]()
-
 
 @dataclass
 class Parts:
@@ -29,24 +27,6 @@ class Parts:
     runner: Runner
     coder: TokenCoder
     eye: Eye
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[FIGURES] = []
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    lines = terminalreporter.config.stash[FIGURES]
-    if lines:
-        terminalreporter.section("engine against transformers (largest differences)")
-        for line in lines:
-            terminalreporter.line(line)
-
-
-@pytest.fixture(scope="session")
-def figure(request: pytest.FixtureRequest):
-    """Keeps a line for the summary: figure(text)."""
-    return request.config.stash[FIGURES].append
 
 
 @pytest.fixture(scope="session")
