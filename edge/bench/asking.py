@@ -28,8 +28,8 @@ class Asked:
 
 
 def moments_of(settings: SourceSettings) -> list[Asked]:
-    """What a sampler with default settings asks of the whole clip. Raises CaptureError."""
-    sampler = Attention(SamplerSettings(settings.camera)).sampler
+    """What a daemon with default settings asks of the whole clip. Raises CaptureError."""
+    sampler = Attention(SamplerSettings(settings.camera, keep_before=False)).sampler
     told = _Told()
     with open_source(settings) as source:
         for frame in _frames(source.frames()):

@@ -194,7 +194,7 @@ def _side(pipe: Connection[Any, Any], side: str, clip: Path) -> None:
 def _read(clip: Path, decode: Decode) -> Reading:
     name = clip.name
     settings = SourceSettings(name, str(clip.absolute()), realtime=False, decode=decode)
-    attention = Attention(SamplerSettings(name))
+    attention = Attention(SamplerSettings(name, keep_before=False))
     keyframes = []
     private_bytes = num_frames = 0
     end_s = 0.0

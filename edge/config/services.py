@@ -192,7 +192,8 @@ class VlmConfig(Block):
     pixels: str = "auto"
     """Upper bound of what the model sees: auto, small, medium, large, or a size such as 640x360."""
     temporal: Annotated[Literal["off", "pair"], one_of(("off", "pair"))] = "off"
-    """`pair` shows the picture from before a movement together with the keyframe."""
+    """`pair` shows the picture from before a movement together with the keyframe; with a pool, the
+    worker's configuration says so as well."""
     sessions: SessionsConfig = SessionsConfig()
     """Conversations that are kept open."""
     describe_as: DescribeAs = None

@@ -74,6 +74,7 @@ def sampler_settings(config: Config, name: str) -> SamplerSettings:
         motion=motion.enabled,
         scene=motion.scene,
         tamper=motion.tamper,
+        keep_before=config.vlm.temporal == "pair",
     )
 
 

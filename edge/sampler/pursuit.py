@@ -51,7 +51,7 @@ class Pursuit:
         self._motion = motion
         self._signatures = signatures
         self._observer = observer
-        self._quiet = QuietPicture()
+        self._quiet = QuietPicture(is_wanted=settings.keep_before)
         self._forget()
 
     @property
@@ -135,14 +135,22 @@ class Pursuit:
         self._sightings.append(seen)
         likely = [t.first_s for t in seen.tracks if t.num_hits > 1 and not t.is_restless]
         if likely:
-            self._quiet.expect(min(likely))
+            self._expect(min(likely))
+
+    def _expect(self, started_s: float) -> None:
+        """What has begun may be a movement: its first picture will then be wanted."""
+        frame = self._quiet.frame_before(started_s)
+        if frame is None:
+            frame = next(s.frame for s in self._sightings if s.frame.pts_s >= started_s - 1e-6)
+        frame.expect()
 
     def _start(self, now_s: float) -> None:
         started_s = self.movement.started_s
         first = self._sightings[0].frame.pts_s if self._sightings else now_s
         opened_s = max(started_s, first)
         self._window = Window(opened_s + self._settings.max_window_s)
-        self._before = self._quiet.image_before(started_s)  # first: pictures are decoded in order
+        before = self._quiet.frame_before(started_s)
+        self._before = None if before is None else before.image()  # first: decoded in order
         for one in self._sightings:
             if one.frame.pts_s >= started_s - 1e-6:
                 self._window.offer(one)

@@ -25,7 +25,9 @@ class SamplerSettings:
     and not motion. `scene_threshold` (0..1) is how unlike two pictures in a row must be for a
     scene cut. `max_window_s` bounds how long the best moment of a movement is waited for.
     `periodic_s` asks for a keyframe at least that often. `mask` are areas never looked at;
-    `zones` are (name, area) pairs that motion boxes are matched with.
+    `zones` are (name, area) pairs that motion boxes are matched with. With `keep_before` a
+    movement's keyframes bear the quiet picture from before it, which takes 6 MB at 1080p and its
+    decoding.
     """
 
     camera: str
@@ -41,6 +43,7 @@ class SamplerSettings:
     motion: bool = True
     scene: bool = True
     tamper: bool = True
+    keep_before: bool = True
 
     def __post_init__(self) -> None:
         self._check("sensitivity", self.sensitivity, 0, 1)

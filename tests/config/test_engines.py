@@ -9,9 +9,10 @@ import pytest
 from edge.config.load import load_text
 from edge.config.printed import format_yaml
 from edge.daemon.plans import PoolSettings
-from edge.daemon.wiring import analyzer_plan, find_needed_model
+from edge.daemon.wiring import analyzer_plan, camera_plan, find_needed_model
 from edge.errors import ConfigError
 from edge.vlm.remote.settings import RemoteSettings
+from edge.vlm.settings import EngineSettings
 
 REST = (
     "mqtt: {host: localhost}\ncameras: {porch: {input: rtsp://10.0.0.1/x}}\nrules: {r: {ask: x}}\n"
@@ -47,6 +48,15 @@ def test_a_standby_needs_one() -> None:
     assert isinstance(engine, RemoteSettings)
     assert engine.standby is not None
     assert engine.standby.model_dir == folder
+
+
+@pytest.mark.parametrize(("temporal", "is_kept"), [("off", False), ("pair", True)])
+def test_cameras_keep_pictures_from_before_for_pairs_alone(temporal: str, *, is_kept: bool) -> None:
+    config = load(f"model: demo, temporal: {temporal}").config
+    assert camera_plan(config, "porch").sampler.keep_before is is_kept
+    engine = analyzer_plan(config, find_needed_model(config)).engine
+    assert isinstance(engine, EngineSettings)
+    assert engine.use_before is is_kept
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,27 @@ def test_before_is_the_empty_scene() -> None:
         assert np.array_equal(keyframe.before, empty)
 
 
-def test_pictures_of_a_movement_are_expected_before_they_are_wanted() -> None:
+def test_none_from_before_is_read_where_none_is_kept() -> None:
+    read: list[float] = []
+
+    def watched(frame: Frame) -> Frame:
+        def image() -> Image:
+            read.append(frame.pts_s)
+            return frame.image()
+
+        return replace(frame, read_image=image)
+
+    frames = [watched(frame) for frame in Scene((comes_and_stays(),)).frames(grid(20))]
+    kept = play(frames)
+    in_all, read[:] = len(read), []
+    keyframes = play(frames, keep_before=False)
+    assert [k.pts_s for k in keyframes] == [k.pts_s for k in kept] == read
+    assert all(keyframe.before is None for keyframe in keyframes)
+    assert in_all > len(read)
+
+
+@pytest.mark.parametrize("keep_before", [True, False])
+def test_pictures_of_a_movement_are_expected_before_they_are_wanted(*, keep_before: bool) -> None:
     told: list[tuple[str, float]] = []
 
     def watched(frame: Frame) -> Frame:
@@ -130,9 +150,10 @@ def test_pictures_of_a_movement_are_expected_before_they_are_wanted() -> None:
         )
 
     quiet = Scene(noise=3).frames(grid(12))
-    assert play([watched(frame) for frame in quiet]) == []
+    assert play([watched(frame) for frame in quiet], keep_before=keep_before) == []
     assert told == []
-    keyframes = play([watched(frame) for frame in Scene((comes_and_stays(),)).frames(grid(20))])
+    frames = [watched(frame) for frame in Scene((comes_and_stays(),)).frames(grid(20))]
+    keyframes = play(frames, keep_before=keep_before)
     assert phases(keyframes)[-1] == "after"
     for keyframe in keyframes:
         at = told.index(("wanted", keyframe.pts_s))
