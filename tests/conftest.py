@@ -21,6 +21,7 @@ settings.register_profile("edge", deadline=None)
 settings.load_profile("edge")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist then finds the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     lanes = {item: lane_of(item.path.relative_to(Path(__file__).parent)) for item in items}
     items.sort(key=lambda item: lanes[item] != WAITS)  # the longest lane begins first
