@@ -8,29 +8,34 @@ is the other's, and both's when the lane is done.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 WAITING = ("e2e", "pool", "page")  # folders
-WAITS = "waits"
 FIGURE = "figure against transformers"
 
 settings.register_profile("edge", deadline=None)
 settings.load_profile("edge")
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist then finds the groups
+class Lanes(LoadScopeScheduling):  # type: ignore[misc] # untyped
+    """Gives a worker a whole lane at a time."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.split("::", 1)[0]
+        return "waiting" if PurePosixPath(path).parts[1] in WAITING else path
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Lanes:
+    return Lanes(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    lanes = {item: lane_of(item.path.relative_to(Path(__file__).parent)) for item in items}
-    items.sort(key=lambda item: lanes[item] != WAITS)  # the longest lane begins first
-    for item, lane in lanes.items():
-        item.add_marker(pytest.mark.xdist_group(lane))
-
-
-def lane_of(path: Path) -> str:
-    return WAITS if path.parts[0] in WAITING else str(path)
+    here = Path(__file__).parent
+    items.sort(key=lambda item: item.path.relative_to(here).parts[0] not in WAITING)
 
 
 @pytest.fixture
