@@ -25,7 +25,7 @@ vlm:
   engine: openai
   openai: {{url: "{url}", model: qwen, parallel: 1}}
   reuse: 0s
-budget: {{lighten_after: 1s, restore_after: 2s}}
+budget: {{lighten_after: 1s, restore_after: 3s}} # analysed at `motion`: one keyframe in 0.6 s
 store: {{folder: ./store}}
 http: {{enabled: false}}
 motion: {{enabled: false, scene: false, tamper: false}}
