@@ -15,7 +15,6 @@ import os
 import sys
 from collections.abc import Sequence
 
-from edge import __version__
 from edge.cli.arguments import UsageError
 from edge.errors import ConfigError, EdgeError
 
@@ -45,8 +44,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The interpreter ends by looking for garbage among all that was ever imported: 30 ms of the
         # 250 that a short command takes. What is left then goes with the process.
         atexit.register(gc.freeze)
-    if words == ["--version"]:  # asked for by scripts at each start; needs no subcommand
-        print(f"edge {__version__}")
+    try:
+        return _run(words)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _run(words: Sequence[str]) -> int:
+    if words[:1] == ["--version"]:  # needs no subcommand
+        from edge.cli.version import describe_version
+
+        print(describe_version())
         return 0
     parser = build_parser(words[0] if words else "")
     args, unknown = parser.parse_known_args(words)
@@ -56,11 +67,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(args.run(args))
     except EdgeError as error:
         return _tell(error, args)
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:  # the reader of our output has gone, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
 
 
 def _tell(error: EdgeError, args: argparse.Namespace) -> int:
@@ -81,7 +87,9 @@ def build_parser(command: str = "") -> argparse.ArgumentParser:
         description="Reads cameras, picks keyframes, has Qwen3-VL look at them on the CPU, "
         "reports findings over MQTT.",
     )
-    parser.add_argument("--version", action="version", version=f"edge {__version__}")
+    parser.add_argument(
+        "--version", action="store_true", help="show this version, and those it runs on, and exit"
+    )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in [command] if command in COMMANDS else COMMANDS:
         module = importlib.import_module(f"edge.cli.{name}")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from pathlib import Path
 
+import av
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -42,7 +45,24 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(capsys, "--version")[:2] == (0, f"edge {__version__}\n")
+    status, out, _ = run(capsys, "--version")
+    assert status == 0
+    ours, others = out.splitlines()
+    assert ours == f"edge {__version__}"
+    assert f"OpenCV {cv2.__version__}" in others
+    assert f"FFmpeg {av.ffmpeg_version_info} (PyAV {av.__version__})" in others
+
+
+def test_version_of_a_library_that_does_not_load(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    monkeypatch.delitem(sys.modules, "edge.capture.library", raising=False)
+    status, out, _ = run(capsys, "--version")
+    assert status == 0
+    assert f"edge {__version__}\n" in out
+    assert "FFmpeg does not load (import of av halted" in out
+    assert "OpenCV" in out
 
 
 @pytest.mark.parametrize("command", COMMANDS)
