@@ -18,6 +18,7 @@ from edge.bench.probes import Rates
 from edge.bench.rounds import Measured, Samples
 from edge.questions import ModelInfo
 
+LEAST_S = 1e-3  # a difference of two times on a machine that is not alone may be none at all
 FOLLOW_UPS = {
     "follow_up": "yes/no question on an open session",
     "follow_up_text": "text question on an open session, first token",
@@ -72,10 +73,12 @@ def outside_share(samples: Samples, case: Case) -> Spread | None:
 
 
 def description_s(samples: Samples, case: Case) -> list[float]:
-    """For each round, what a description adds to the verdicts on the same picture."""
+    """For each round, what a description adds to the verdicts on the same picture; LEAST_S where
+    the verdicts alone took as long, as on a machine that has other work.
+    """
     plain = samples[Case("verdict", case.width_px, case.height_px, case.num_rules)]
     return [
-        max(0.0, with_text.total_s - without.total_s)
+        max(LEAST_S, with_text.total_s - without.total_s)
         for with_text, without in zip(samples[case], plain, strict=True)
     ]
 
